@@ -1,0 +1,98 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One place for the rules of the house: warnings are errors, unsafe code is written `unsafe`,
+// and an import never leaks into a neighbour.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+let tests: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "readstates",
+    products: [.executable(name: "readstates", targets: ["readstates"])],
+    targets: [
+        .systemLibrary(name: "CRdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+        .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CLinux"),
+        .target(name: "CMemory"),
+
+        .target(name: "ReadStateCore", dependencies: ["CMemory"], swiftSettings: strict),
+        .target(
+            name: "ReadStateWire", dependencies: ["ReadStateCore", "CSimdjson"],
+            swiftSettings: strict),
+        .target(name: "KafkaLog", dependencies: ["CRdkafka", "CLinux"], swiftSettings: strict),
+        .target(name: "RedisLink", dependencies: ["CHiredis", "CLinux"], swiftSettings: strict),
+        .target(
+            name: "ReadStateClient",
+            dependencies: ["ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink"],
+            swiftSettings: strict),
+        .target(
+            name: "ReadStateService",
+            dependencies: [
+                "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink", "CMicrohttpd", "CLinux",
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "readstates",
+            dependencies: [
+                "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink", "ReadStateClient",
+                "ReadStateService",
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Simulator", dependencies: ["ReadStateCore", "ReadStateWire"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "readstates-simulate", dependencies: ["Simulator"], swiftSettings: strict),
+        .executableTarget(
+            name: "readstates-bench", dependencies: ["ReadStateCore", "ReadStateWire", "CMemory"],
+            swiftSettings: strict),
+
+        .target(
+            name: "TestSupport", dependencies: ["CLinux"], path: "Tests/TestSupport",
+            swiftSettings: tests),
+        .testTarget(
+            name: "ReadStateCoreTests", dependencies: ["ReadStateCore", "TestSupport"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "ReadStateWireTests",
+            dependencies: ["ReadStateCore", "ReadStateWire", "TestSupport"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "KafkaLogTests", dependencies: ["KafkaLog", "TestSupport"], swiftSettings: tests),
+        .testTarget(
+            name: "RedisLinkTests", dependencies: ["RedisLink", "TestSupport"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "ReadStateServiceTests",
+            dependencies: [
+                "ReadStateCore", "ReadStateWire", "RedisLink", "KafkaLog", "ReadStateService",
+                "ReadStateClient", "TestSupport",
+            ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "SimulatorTests", dependencies: ["ReadStateCore", "Simulator", "TestSupport"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "ScenarioTests",
+            dependencies: [
+                "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink", "ReadStateClient",
+                "TestSupport",
+            ],
+            swiftSettings: tests),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: tests),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17)
