@@ -15,7 +15,7 @@ extension PartitionEngine {
 
     /// The claim with `newToken` was carried out; `stored` is what the store held before it.
     package mutating func claimed(_ newToken: OwnerToken, _ stored: StoredClaim) -> ClaimOutcome {
-        precondition(phase == .claiming && attempts.last == newToken, "one claim at a time")
+        precondition(awaits(newToken), "one claim at a time")
         let ours = token != nil && stored.owner.map { $0 == token || attempts.contains($0) } == true
         if ours, stored.number >= acknowledged {
             settleInFlight(upTo: stored.number)

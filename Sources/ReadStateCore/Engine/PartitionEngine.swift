@@ -123,6 +123,15 @@ package struct PartitionEngine: ~Copyable {
             && leavingCount < settings.leavingLimit
     }
 
+    /// Whether the partition is owned by the claim with this token: replies to commits and loads that
+    /// were sent under another one are not handed in.
+    package func holds(_ token: OwnerToken) -> Bool { phase == .owned && self.token == token }
+
+    /// Whether the claim with this token is the one whose outcome is waited for.
+    package func awaits(_ token: OwnerToken) -> Bool {
+        phase == .claiming && attempts.last == token
+    }
+
     /// Changes how much the cache may hold; what is too much leaves by and by.
     package mutating func setCapacity(_ capacity: CacheCapacity) {
         self.capacity = capacity
