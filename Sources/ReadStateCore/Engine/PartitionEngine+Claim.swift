@@ -5,22 +5,22 @@
 extension PartitionEngine {
     /// A claim with a fresh token goes out: on assignment, and on every new connection for commits.
     package mutating func claimSent(_ token: OwnerToken) {
-        precondition(token != self.token && !attempts.contains(token), "a token is used once")
+        precondition(token != self.token && token != awaited, "a token is used once")
         cancelLoads()
-        // Forgetting an old attempt can only cost the cache, never keep a wrong one.
-        if attempts.count == 16 { attempts.removeFirst() }
-        attempts.append(token)
+        awaited = token
         phase = .claiming
     }
 
     /// The claim with `newToken` was carried out; `stored` is what the store held before it.
     package mutating func claimed(_ newToken: OwnerToken, _ stored: StoredClaim) -> ClaimOutcome {
         precondition(awaits(newToken), "one claim at a time")
-        let ours = token != nil && stored.owner.map { $0 == token || attempts.contains($0) } == true
-        if ours, stored.number >= acknowledged {
+        // Only a token whose claim was answered counts as ours: behind a claim whose answer was lost,
+        // another worker may have come, committed and been replaced unseen.
+        let isOurs = token != nil && stored.owner == token
+        if isOurs, stored.number >= acknowledged {
             settleInFlight(upTo: stored.number)
             token = newToken
-            attempts.removeAll()
+            awaited = nil
             phase = .owned
             counters.claimsKept += 1
             return .resume(at: next)

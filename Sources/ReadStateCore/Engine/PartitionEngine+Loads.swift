@@ -40,11 +40,12 @@ extension PartitionEngine {
     package mutating func loaded(owner: OwnerToken?, number: CommitNumber) -> Load? {
         precondition(phase == .owned && !loadsInFlight.isEmpty, "a reply belongs to a load")
         let load = loadsInFlight.removeFirst()
-        guard let token, owner == token else {
+        guard owner == nil || owner == token else {
             refuse(.fenced)
             return nil
         }
-        guard number >= load.acknowledged else {
+        // No owner at all: the store has lost even the claim.
+        guard owner != nil, number >= load.acknowledged else {
             refuse(.rolledBack)
             return nil
         }

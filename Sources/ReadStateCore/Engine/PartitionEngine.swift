@@ -52,8 +52,8 @@ package struct PartitionEngine: ~Copyable {
     // Claims
     /// The token of the last claim that succeeded, as long as its cache is kept.
     var token: OwnerToken?
-    /// Tokens of claims since then whose outcome is unknown: they may have reached the store.
-    var attempts: [OwnerToken] = []
+    /// The token of the claim that is on its way.
+    var awaited: OwnerToken?
 
     // Loads
     var loading: [UserID: Int] = [:]
@@ -129,7 +129,7 @@ package struct PartitionEngine: ~Copyable {
 
     /// Whether the claim with this token is the one whose outcome is waited for.
     package func awaits(_ token: OwnerToken) -> Bool {
-        phase == .claiming && attempts.last == token
+        phase == .claiming && awaited == token
     }
 
     /// Changes how much the cache may hold; what is too much leaves by and by.
@@ -155,7 +155,7 @@ package struct PartitionEngine: ~Copyable {
         ahead.removeAll()
         whole = false
         token = nil
-        attempts.removeAll()
+        awaited = nil
         parked.removeAll()
         deadLetters.removeAll()
         forgetLoads()
