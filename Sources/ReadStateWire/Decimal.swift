@@ -18,26 +18,40 @@ package enum Decimal {
         // At least one byte is there by the guard.
         let first = unsafe bytes.unsafeLoad(fromUncheckedByteOffset: 0, as: UInt8.self)
         if first == UInt8(ascii: "0") && count > 1 { return nil }
-        var value: UInt64 = 0
-        var position = 0
-        while count - position >= 8 {
-            // Eight bytes are left by the line above, and any eight bytes are a number.
+        var position = count & 7
+        guard var value = leadingDigits(bytes, count: position) else { return nil }
+        while position < count {
+            // A multiple of eight bytes is left, and any eight bytes are a number.
             let word = unsafe bytes.unsafeLoadUnaligned(
                 fromUncheckedByteOffset: position, as: UInt64.self)
             guard let eight = eightDigits(UInt64(littleEndian: word)) else { return nil }
+            // 19 digits stay below 10^19, and that below 2^64.
             value = value &* 100_000_000 &+ eight
             position += 8
         }
-        while position < count {
-            // `position` is below `count`.
-            let byte = unsafe bytes.unsafeLoad(fromUncheckedByteOffset: position, as: UInt8.self)
-            let digit = byte &- UInt8(ascii: "0")
-            guard digit < 10 else { return nil }
-            // 19 digits stay below 10^19, and that below 2^64.
-            value = value &* 10 &+ UInt64(digit)
-            position += 1
-        }
         return value <= UInt64(Int64.max) ? value : nil
+    }
+
+    /// The number of the first `count` digits, 0 to 7; 0 if there are none.
+    @inline(__always)
+    private static func leadingDigits(_ bytes: RawSpan, count: Int) -> UInt64? {
+        if count == 0 { return 0 }
+        var text: UInt64 = 0
+        if bytes.byteCount >= 8 {
+            // Eight bytes are there, and any eight bytes are a number.
+            text = unsafe UInt64(
+                littleEndian: bytes.unsafeLoadUnaligned(
+                    fromUncheckedByteOffset: 0, as: UInt64.self))
+        } else {
+            for index in 0..<count {
+                // `count` is the number of bytes here.
+                let byte = unsafe bytes.unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
+                text |= UInt64(byte) << UInt64(index &* 8)
+            }
+        }
+        // The digits move to the end, as if zeros stood before them.
+        let bits = UInt64(truncatingIfNeeded: count &* 8)
+        return eightDigits(text &<< (64 &- bits) | 0x3030_3030_3030_3030 &>> bits)
     }
 
     /// Appends the digits of `value`.
@@ -63,6 +77,7 @@ package enum Decimal {
     }
 
     /// The number of eight ASCII digits, the first one in the lowest byte.
+    @inline(__always)
     private static func eightDigits(_ text: UInt64) -> UInt64? {
         // A byte is a digit if its high half is 3 and stays 3 when 6 is added.
         let highs: UInt64 = 0xf0f0_f0f0_f0f0_f0f0

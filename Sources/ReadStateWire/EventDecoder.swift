@@ -34,6 +34,7 @@ package struct EventDecoder: ~Copyable {
         guard let key else { return .deadLetter(.missingKey) }
         guard let user = Decimal.parse(key), user > 0 else { return .deadLetter(.badKey) }
         if let place, !place.holds(key) { return .deadLetter(.misrouted) }
+        if Self.appendCanonical(value, user: user, offset: offset, to: &batch) { return .event }
         let start = batch.entries.count
         var fields = EventFields(listStart: start)
         var problem = read(value, into: &fields, entries: &batch.entries)
