@@ -76,15 +76,22 @@ struct JSONDocument: ~Escapable {
     @_lifetime(copy self)
     func string(at place: Int) -> RawSpan? {
         guard letter(at: place) == UInt8(ascii: "\"") else { return nil }
-        return text(at: place)
+        return characters(at: place)
+    }
+
+    /// A copy of a string's text; nil for any other value.
+    func text(at place: Int) -> [UInt8]? {
+        guard let text = string(at: place) else { return nil }
+        // Every byte of a span may be read as a UInt8.
+        return unsafe text.withUnsafeBytes { unsafe [UInt8]($0) }
     }
 
     /// The text of a member's name.
     @_lifetime(copy self)
-    func name(at place: Int) -> RawSpan { text(at: place) }
+    func name(at place: Int) -> RawSpan { characters(at: place) }
 
     @_lifetime(copy self)
-    private func text(at place: Int) -> RawSpan {
+    private func characters(at place: Int) -> RawSpan {
         let start = payload(at: place)
         // Checked against the strings' size, and any four bytes are a number.
         let count = unsafe strings.unsafeLoadUnaligned(fromByteOffset: start, as: UInt32.self)
@@ -103,13 +110,36 @@ struct JSONDocument: ~Escapable {
     func unsigned(at place: Int) -> UInt64? {
         switch letter(at: place) {
         case UInt8(ascii: "\""):
-            return Decimal.parse(text(at: place))
+            return Decimal.parse(characters(at: place))
         case UInt8(ascii: "l"):
             // A negative number is a large one here.
             return tape[place + 1] <= Self.largestNumber ? tape[place + 1] : nil
         case UInt8(ascii: "d"):
             guard let value = UInt64(exactly: Double(bitPattern: tape[place + 1])),
                 value <= Self.largestNumber
+            else { return nil }
+            return value
+        default:
+            return nil
+        }
+    }
+
+    /// A number of either sign, likewise: a string, or a JSON number from -2^53 to 2^53.
+    func signed(at place: Int) -> Int64? {
+        switch letter(at: place) {
+        case UInt8(ascii: "\""):
+            let digits = characters(at: place)
+            guard digits.firstByte == UInt8(ascii: "-") else {
+                return Decimal.parse(digits).flatMap { Int64(exactly: $0) }
+            }
+            // 2^63-1 has its negative; -2^63 is nobody's offset or moment.
+            return Decimal.parse(digits.extracting(droppingFirst: 1)).map { -Int64($0) }
+        case UInt8(ascii: "l"):
+            let value = Int64(bitPattern: tape[place + 1])
+            return value.magnitude <= Self.largestNumber ? value : nil
+        case UInt8(ascii: "d"):
+            guard let value = Int64(exactly: Double(bitPattern: tape[place + 1])),
+                value.magnitude <= Self.largestNumber
             else { return nil }
             return value
         default:
@@ -136,7 +166,8 @@ func ~= (pattern: StaticString, text: RawSpan) -> Bool {
     guard pattern.utf8CodeUnitCount == text.byteCount else { return false }
     for index in 0..<text.byteCount {
         // Both are as long as `byteCount`: compared above.
-        let same = unsafe pattern.utf8Start[index]
+        let same =
+            unsafe pattern.utf8Start[index]
             == text.unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
         if !same { return false }
     }

@@ -42,6 +42,17 @@ enum JSONWriter {
         Decimal.append(value, to: &bytes)
     }
 
+    /// A number that may be large: beyond 2^53 as a string, since a double would round it.
+    static func int64(_ name: StaticString, _ value: Int64, into bytes: inout [UInt8]) {
+        if value.magnitude <= JSONDocument.largestNumber {
+            return number(name, value, into: &bytes)
+        }
+        self.name(name, into: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+        Decimal.append(value, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
     static func bool(_ name: StaticString, _ value: Bool, into bytes: inout [UInt8]) {
         self.name(name, into: &bytes)
         append(value ? "true" : "false", to: &bytes)
