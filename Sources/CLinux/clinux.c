@@ -23,3 +23,6 @@ int clinux_usable_cores(void) {
     int count = CPU_COUNT(&set);
     return count > 0 ? count : 1;
 }
+
+extern char **environ;
+char **clinux_environment(void) { return environ; }

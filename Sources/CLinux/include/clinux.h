@@ -12,3 +12,5 @@ int clinux_pin_thread(int cpu);
 void clinux_name_thread(const char *name);
 // How many cores this process may run on, at least 1.
 int clinux_usable_cores(void);
+// The process' environment: `NAME=value` strings, ended by a null pointer.
+char **clinux_environment(void);

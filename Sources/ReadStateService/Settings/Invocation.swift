@@ -45,16 +45,18 @@ package struct Invocation: Hashable, Sendable {
         self.flags = flags
         command = .help
         operands = []
-        if let word = words.first {
+        if !problems.isEmpty {
+            // Words are not judged, nor repeated: one may be the value of a flag that was misspelt.
+        } else if let word = words.first {
             if let command = Command(rawValue: word) {
                 self.command = command
             } else {
                 let known = Command.allCases.filter { !$0.isHidden }.map(\.rawValue)
-                problems.insert(unknownKey(word, known: known) + " (see readstates help)", at: 0)
+                problems.append(unknownKey(word, known: known) + " (see readstates help)")
             }
             operands = Array(words.dropFirst())
         } else if !wantsHelp {
-            problems.insert("no command given (see readstates help)", at: 0)
+            problems.append("no command given (see readstates help)")
         }
         if problems.isEmpty, !wantsHelp { problems = misfits() }
         if !problems.isEmpty { throw SettingsError(problems) }

@@ -79,7 +79,8 @@ package enum SettingKind: Sendable {
     /// What stands for the value on a help page; nil where a flag takes none.
     package var placeholder: String? {
         switch self {
-        case .text, .anything, .topic, .namespace: "NAME"
+        case .text, .topic, .namespace: "NAME"
+        case .anything: "TEXT"
         case .brokers: "HOST:PORT"
         case .redis: "URL"
         case .count: "N"
@@ -215,8 +216,11 @@ extension Duration {
 /// A duration as a setting is written.
 package func written(_ duration: Duration) -> String {
     let milliseconds = duration.wholeMilliseconds
-    if milliseconds % 3_600_000 == 0, milliseconds > 0 { return "\(milliseconds / 3_600_000)h" }
-    return milliseconds % 1000 == 0 ? "\(milliseconds / 1000)s" : "\(milliseconds)ms"
+    for (unit, factor) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] as [(String, Int64)]
+    where milliseconds >= factor && milliseconds % factor == 0 {
+        return "\(milliseconds / factor)\(unit)"
+    }
+    return "\(milliseconds)ms"
 }
 
 /// A number of bytes as a setting is written, in the largest unit that divides it.

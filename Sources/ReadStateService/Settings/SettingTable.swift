@@ -65,8 +65,8 @@ extension Setting {
     private static let cacheAndCommits = [
         Setting(
             "window", .count(0...1000), .value("32"), .cache, of: services,
-            "Ids of unread messages kept per read state; counts beyond them stay exact except "
-                + "where the reference of answers says so."),
+            "Ids of unread messages kept per read state; with more unread messages than that a "
+                + "count can become an upper bound, and then says so (`exact` is false)."),
         Setting(
             "cache-memory", .size,
             .derived("a quarter of the memory there is") { .bytes(machineMemory() / 4) },

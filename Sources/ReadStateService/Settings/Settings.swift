@@ -208,7 +208,8 @@ package struct Settings: Sendable {
             guard let (value, source) = values[setting.name] else { continue }
             listed.append((setting.name, setting.isSecret ? "(secret)" : shown(value), source))
         }
-        for property in kafkaProperties where command != .get {
+        let takesProperties = Setting.named("kafka-property")!.commands.contains(command)
+        for property in takesProperties ? kafkaProperties : [] {
             listed.append(("kafka." + property.key, "(not shown)", property.source))
         }
         return listed

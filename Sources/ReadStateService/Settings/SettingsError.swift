@@ -26,7 +26,7 @@ package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible
 }
 
 /// The words for a key that no setting has.
-func unknownKey(_ key: String, known: [String]) -> String {
+package func unknownKey(_ key: String, known: [String]) -> String {
     let guess = nearest(to: key, in: known)
     return "\(key): unknown" + (guess.map { "; did you mean \($0)?" } ?? "")
 }

@@ -87,6 +87,23 @@ import Testing
         }
     }
 
+    /// A signal that is waited for is read instead of ending the process, and tells its name; without
+    /// one the wait ends by itself. (In a thread of its own: the mask must not reach other tests.)
+    @Test func signals() throws {
+        let box = SignalBox()
+        let thread = try OSThread(name: "signals") {
+            guard let waiter = try? SignalWaiter() else { return }
+            var found = [waiter.take(), waiter.wait(timeoutMilliseconds: 1)]
+            pthread_kill(pthread_self(), SIGTERM)
+            found.append(waiter.wait(timeoutMilliseconds: 10_000))
+            pthread_kill(pthread_self(), SIGINT)
+            found.append(waiter.take())
+            box.signals.withLock { $0 = found }
+        }
+        thread.join()
+        #expect(box.signals.withLock { $0 } == [nil, nil, .terminate, .interrupt])
+    }
+
     /// A timer fires, repeats if asked to, is silent once cleared or disarmed.
     @Test func timerFires() throws {
         let timer = try TimerFD()
@@ -112,4 +129,8 @@ import Testing
 /// A place for a result that a thread leaves behind.
 private final class ResultBox: Sendable {
     let value = Mutex(0)
+}
+
+private final class SignalBox: Sendable {
+    let signals = Mutex<[SignalWaiter.Signal?]>([])
 }
