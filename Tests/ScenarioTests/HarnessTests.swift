@@ -8,7 +8,7 @@ import Testing
     /// A wait that fails says what it waited for and what it saw last.
     @Test func aFailedWaitTellsWhatItSaw() throws {
         let failure = #expect(throws: DeadlinePassed.self) {
-            try waitUntil("rain", within: .milliseconds(20), seen: { "sun" }) { false }
+            try waitUntil("rain", within: .milliseconds(20), seen: "sun") { false }
         }
         let text = try #require(failure).description
         #expect(text.contains("rain") && text.contains("sun"))

@@ -36,7 +36,8 @@ import Testing
         expect(
             try fold(
                 #""message_sent":{"message_id":"10"}"#, #""message_read":{"message_id":"10"}"#,
-                #""op_id":"30","marked_unread":{"message_id":"10","unread":[{"message_id":"10","mention":true}]}"#,
+                #""op_id":"30","marked_unread":{"message_id":"10","unread":["#
+                    + #"{"message_id":"10","mention":true}]}"#,
                 #""op_id":"25","message_read":{"message_id":"12"}"#),
             read: 9, last: 10, unread: 1, mentions: 1)
     }
