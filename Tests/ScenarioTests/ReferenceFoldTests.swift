@@ -46,7 +46,8 @@ import Testing
     @Test func deletedStaysDeleted() throws {
         expect(
             try fold(
-                #""message_deleted":{"message_ids":["10"]}"#, #""message_sent":{"message_id":"10"}"#,
+                #""message_deleted":{"message_ids":["10"]}"#,
+                #""message_sent":{"message_id":"10"}"#,
                 #""message_sent":{"message_id":"11"}"#,
                 #""mention_changed":{"message_id":"11","mentioned":true}"#),
             read: 0, last: 11, unread: 1, mentions: 1)

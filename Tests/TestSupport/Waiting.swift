@@ -35,7 +35,7 @@ package func waitUntil(
     _ what: String, within limit: Duration = ordinaryDeadline,
     seen: @autoclosure () -> String = "", _ condition: () throws -> Bool
 ) throws {
-    try waitFor(what, within: limit, seen: seen) { try condition() ? () : nil }
+    try waitFor(what, within: limit, seen: seen()) { try condition() ? () : nil }
 }
 
 /// `waitFor` for asynchronous tests: between two looks the thread is free for other tests.
