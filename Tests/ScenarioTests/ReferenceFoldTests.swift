@@ -82,6 +82,19 @@ import Testing
         #expect(fold.all.isEmpty)
     }
 
+    /// The trace is whole, and its read states are those that were worked out when it was taken.
+    @Test func theTraceIsWhole() throws {
+        var fold = ReferenceFold()
+        try fold.apply(lines: try Trace.lines())
+        let all = fold.all.values
+        #expect(fold.eventCount == 300_000)
+        #expect(fold.users.count == 1_116)
+        #expect(fold.all.count == 1_285)
+        #expect(all.reduce(0) { $0 + $1.unreadCount } == 75_640)
+        #expect(all.reduce(0) { $0 + $1.mentionCount } == 339)
+        #expect(all.map(\.unreadCount).max() == 919)
+    }
+
     /// A kind that the fold does not know is an error, not nothing.
     @Test func unknownKinds() {
         #expect(throws: ReferenceFold.Unreadable.self) { try fold(#""message_boiled":{}"#) }
