@@ -40,7 +40,7 @@ enum ControlMessage: Sendable {
     case confirm(PartitionID)
     case deadLetter(DeadLetter)
     /// The partition's queue reported an error that reading on does not cure.
-    case logFailed(PartitionID, KafkaLogError)
+    case logFailed(PartitionID)
     /// What a look at the log found.
     case placed(PartitionID, LogPlace)
     /// A setting or a dependency makes going on unsafe: the process ends with this code.

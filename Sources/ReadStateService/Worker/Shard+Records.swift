@@ -72,7 +72,7 @@ extension Shard {
         detachQueue(partition)
         partition.engine.refuse(.log)
         partition.retryAt = now.advanced(byMilliseconds: 1_000)
-        control.post(.logFailed(partition.id, error))
+        control.post(.logFailed(partition.id))
     }
 }
 

@@ -29,6 +29,8 @@ struct ShardSettings: Sendable {
     var ownerName: String
     /// Dead letters on their way, in bytes of key and value; beyond it a partition is not read.
     var deadLetterByteLimit = 16 << 20
+    /// Requests that may wait in this shard.
+    var requestLimit: Int
     var jitterSeed: UInt64
 }
 
@@ -58,7 +60,7 @@ final class Shard {
     var epoll: Epoll
     let commits: RedisLane<CommitExpectation>
     let loads: RedisLane<(ShardPartition, Load)>
-    let replies: RedisLane<Void>
+    let replies: RedisLane<AnswerExpectation>
     let requests: RedisLane<Void>
 
     var partitions: [PartitionID: ShardPartition] = [:]
@@ -68,10 +70,12 @@ final class Shard {
     var hasEnded = false
 
     var decoder = EventDecoder()
+    var queries: QueryDecoder
     var batch = EventBatch(capacity: Shard.batchLimit)
     var commitCommand = CommitCommand()
     var scratch = ReadState()
     var encoded: [UInt8] = []
+    var stateBytes: [UInt8] = []
     var random = SystemRandomNumberGenerator()
     var popping = RequestPopping()
     var pending = PendingRequests()
@@ -89,6 +93,7 @@ final class Shard {
         self.inbox = inbox
         self.control = control
         self.published = published
+        queries = QueryDecoder(namespace: Array(settings.keys.namespace.utf8))
         epoll = try Epoll(batch: 256)
         commits = Self.lane("commits", Self.commitsToken, settings)
         loads = Self.lane("loads", Self.loadsToken, settings)
