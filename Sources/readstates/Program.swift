@@ -36,9 +36,9 @@ private func run(_ settings: Settings) -> ExitCode {
     case .doctor: return runDoctor(settings)
     case .demo: return runDemo(settings)
     case .embeddedBroker: return runEmbeddedBroker(settings)
-    case .get, .list, .totals: return .failed
-    case .publish: return .failed
-    case .load: return .failed
+    case .get, .list, .totals: return runQuery(settings)
+    case .publish: return runPublish(settings)
+    case .load: return runLoad(settings)
     case .help, .version: preconditionFailure("answered without settings")
     }
 }

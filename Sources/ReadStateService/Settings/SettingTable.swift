@@ -93,9 +93,10 @@ extension Setting {
             "Requests that may wait in the process for loads or for `min_offset`; more are "
                 + "answered `unavailable`. Each takes at most 1 KiB: 16 MiB by default."),
         Setting(
-            "revoke-budget", .duration(milliseconds...(.seconds(300))), .value("10s"), .process,
+            "revoke-budget", .duration(milliseconds...(.seconds(50))), .value("10s"), .process,
             of: [.worker],
-            "How long a partition that the group takes away may go on committing."),
+            "How long a partition that the group takes away may go on committing; the group waits "
+                + "60 s for a member (`kafka.max.poll.interval.ms`)."),
         Setting(
             "shutdown-budget", .duration(milliseconds...(.seconds(3600))), .value("25s"),
             .process, of: services,
@@ -116,7 +117,7 @@ extension Setting {
     private static let queries = [
         Setting(
             "json", .toggle, .value("false"), .queries, of: queryCommands.union([.status]),
-            "Print JSON, one object a line, instead of a table."),
+            "Print the replies in their JSON form, one a line, instead of a table."),
         Setting(
             "unread-only", .toggle, .value("false"), .queries, of: [.list],
             "Leave out what has nothing unread."),
@@ -133,7 +134,7 @@ extension Setting {
         Setting(
             "encoding", .choice(["protobuf", "json"]), .value("protobuf"), .publishing,
             of: [.publish, .load],
-            "What the records hold: protobuf, or the JSON as it was given.")
+            "What the records hold: protobuf, or JSON (for `publish`, the line as it stands).")
     ]
 
     private static let load = [
@@ -163,8 +164,8 @@ extension Setting {
             "skew", .decimal(0...5), .value("1"), .load, of: [.load],
             "Zipf exponent by which some users get more events than others; 0 is evenly."),
         Setting(
-            "seed", .count(0...Int.max), .value("1"), .load, of: [.load],
-            "The same seed makes the same events."),
+            "seed", .count(0...(1 << 22)), .value("1"), .load, of: [.load],
+            "The same seed makes the same events; a larger one makes later messages."),
         Setting(
             "queries", .count(1...1_000_000), .absent("none"), .load, of: [.load],
             "Queries per second beside the events, with their latency; needs `redis`."),

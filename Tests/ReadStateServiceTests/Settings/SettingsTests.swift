@@ -216,7 +216,10 @@ private func problems(_ arguments: [String], _ environment: [String: String] = [
     @Test func relations() {
         #expect(problems(["worker"]).count == 2)
         #expect(problems(["worker"])[0].hasPrefix("--kafka is missing"))
-        #expect(problems(worker + ["--redis-username", "u"]).count == 1)
+        #expect(problems(worker + ["--redis-username", "u"]) == ["--redis: a user name needs a password"])
+        #expect(problems(worker + ["--redis-username", "u", "--redis-password", ""]) == [])
+        let secure = ["worker", "--kafka", "k:1", "--redis", "rediss://h"]
+        #expect(problems(secure).count == 1 && problems(secure)[0].contains("TLS"))
         #expect(problems(worker + ["--dead-letter-topic", "chat-events"]).count == 1)
         #expect(problems(worker + ["--revoke-budget", "26s"]).count == 1)
         #expect(problems(worker + ["--revoke-budget", "26s", "--shutdown-budget", "26s"]) == [])
@@ -227,11 +230,12 @@ private func problems(_ arguments: [String], _ environment: [String: String] = [
     /// The worker's parts hold what the contract promises as defaults.
     @Test func workerDefaults() throws {
         let all = WorkerSettings(try settings(worker))
-        #expect(all.kafka.topic == "chat-events")
+        #expect(all.kafka.connection.topic == "chat-events")
+        #expect(all.kafka.connection.bootstrapServers == "k:9092")
         #expect(all.kafka.deadLetterTopic == "chat-events.dlq")
-        #expect(all.kafka.group == "readstates")
+        #expect(all.kafka.connection.group == "readstates")
         #expect(all.kafka.checksPartitioner)
-        #expect(all.redis.namespace == "readstates")
+        #expect(all.redis.keys.namespace == "readstates")
         #expect(all.redis.allowsUnsafe == false)
         #expect(all.cache.window == 32)
         #expect(all.cache.memory == machineMemory() / 4)
