@@ -52,6 +52,11 @@ package struct LoadReply: ~Escapable {
         users = elements
     }
 
+    /// Who owns the partition; nil if Redis knows nobody, because it lost the claim too.
+    package var owner: OwnerToken? {
+        token.byteCount == 0 ? nil : OwnerToken(stored: token)
+    }
+
     /// Whether what was read may be used: `token` is our own, `acknowledged` the number of the
     /// newest commit whose reply had been read when the load was sent.
     package func isTrusted(token: OwnerToken, acknowledged: UInt64) -> Bool {

@@ -11,6 +11,19 @@ package struct OwnerToken: Hashable, Sendable {
         text = Self.digits(generator.next()) + Self.digits(generator.next())
     }
 
+    /// The token of these 128 bits.
+    package init(high: UInt64, low: UInt64) {
+        text = Self.digits(high) + Self.digits(low)
+    }
+
+    /// The token's bits; nil if it is not one that this program wrote.
+    package var bits: (high: UInt64, low: UInt64)? {
+        guard text.utf8.count == 32, let high = UInt64(text.prefix(16), radix: 16),
+            let low = UInt64(text.suffix(16), radix: 16)
+        else { return nil }
+        return (high, low)
+    }
+
     /// A token as it is stored; anything that is there at all is some owner's.
     init(stored: RawSpan) { text = stored.text }
 

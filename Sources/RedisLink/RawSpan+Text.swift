@@ -34,7 +34,7 @@ extension RawSpan {
     }
 
     /// The bytes as text; what is no UTF-8 is replaced.
-    var text: String {
+    package var text: String {
         // The buffer is used only inside the closure.
         unsafe withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
     }

@@ -2,7 +2,6 @@ import ReadStateService
 
 // Slots for commands that are wired in elsewhere; each moves into a file of its own.
 
-func runWorker(_ settings: Settings) -> ExitCode { unfinished(settings) }
 func runRebuild(_ settings: Settings) -> ExitCode { unfinished(settings) }
 func runStatus(_ settings: Settings) -> ExitCode { unfinished(settings) }
 func runDoctor(_ settings: Settings) -> ExitCode { unfinished(settings) }

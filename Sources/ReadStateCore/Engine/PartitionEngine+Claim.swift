@@ -47,6 +47,12 @@ extension PartitionEngine {
         phase = .owned
     }
 
+    /// The group has confirmed that a fenced partition is ours: it may be claimed again.
+    package mutating func allowClaim() {
+        precondition(phase == .refused(.fenced), "only who was fenced needs to be allowed")
+        phase = .unclaimed
+    }
+
     /// The connection for commits broke: what was on its way may or may not have been carried out,
     /// so nothing is done until a new claim tells.
     package mutating func connectionLost() {

@@ -43,7 +43,7 @@ package struct PartitionEngine: ~Copyable {
     /// The first offset not seen yet.
     package internal(set) var next = Offset.zero
     /// The newest record below `next`, whatever became of it.
-    var lastRecord: RecordFingerprint?
+    package internal(set) var lastRecord: RecordFingerprint?
     /// Nobody was ever evicted and the keyspace was empty: who is not resident has no states.
     var whole = false
     /// Where residents' loaded states are ahead of `next`: the first offset they do not include.

@@ -69,7 +69,7 @@ final class Control {
         try epoll.add(inbox.fileDescriptor, token: Self.inboxToken)
         try epoll.add(signals.fileDescriptor, token: Self.signalToken)
         self.signals = signals
-        self.consumer = consumer
+        self.consumer = consume consumer
     }
 
     /// Runs until the process is to end.
@@ -181,8 +181,15 @@ extension Control {
             logger.warning("group_commit_failed", ["error": .text("\(error)")])
         }
         let isOurs =
-            confirmation.error == nil && confirmation.assignment == consumer!.assignment
+            confirmation.error == nil && confirmation.assignment == assignment
         answerConfirmation(isOurs: isOurs)
+    }
+
+    private var assignment: UInt64 {
+        switch consumer {
+        case .some(let consumer): return consumer.assignment
+        case nil: return 0
+        }
     }
 
     private func answerConfirmation(isOurs: Bool) {
@@ -323,7 +330,16 @@ extension Control {
         if nextGroupCommit <= now, ending == nil {
             nextGroupCommit = now.advanced(byMilliseconds: 5_000)
             let serving = status.positions(of: assigned.subtracting(revoking))
-            if !serving.isEmpty { try? consumer!.confirmMembership(serving) }
+            if !serving.isEmpty { commitToGroup(serving) }
+        }
+    }
+
+    /// For lag tools; nothing ever reads these offsets back.
+    private func commitToGroup(_ positions: [PartitionOffset]) {
+        do {
+            try consumer!.confirmMembership(positions)
+        } catch {
+            logger.debug("group_commit_failed", ["error": .text("\(error)")])
         }
     }
 
@@ -333,15 +349,15 @@ extension Control {
         // A part of the budget is for leaving the group.
         let budget = settings.shutdownBudget * 4 / 5
         ending = (.done, now.advanced(by: budget))
-        status.note(isStopping: true)
+        status.note(phase: .stopping)
         for shard in shards { shard.post(.stop) }
         letGo(assigned, by: now.advanced(by: budget - min(budget / 10, .milliseconds(200))))
     }
 
     private func end(with code: ExitCode, _ reason: String, now: Instant) {
         guard ending == nil || code == .refused else { return }
-        logger.error("ending", ["reason": .text(reason), "exit_code": .number(code.rawValue)])
-        status.note(isStopping: true)
+        logger.error("ending", ["reason": .text(reason), "exit_code": LogValue(code.rawValue)])
+        status.note(phase: .stopping)
         ending = (code, now)
     }
 

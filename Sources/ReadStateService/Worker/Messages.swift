@@ -72,6 +72,6 @@ struct DeadLetter: Sendable {
 package enum ExitCode: Int32, Sendable {
     case done = 0
     case failed = 1
-    case usage = 2
+    case misused = 2
     case refused = 3
 }

@@ -71,7 +71,9 @@ extension Shard {
             counters.lostAnswers += 1
             return
         }
-        replies.connection.output.reply(encoded.span.bytes, to: address.replyTo.span.bytes)
+        // Both arrays outlive the call.
+        unsafe replies.connection.output.reply(
+            encoded.span.bytes, to: address.replyTo.span.bytes)
         replies.expected.append(.answer)
         counters.answers += 1
     }

@@ -8,18 +8,22 @@ import RedisLink
 extension Shard {
     /// Sends what is due of a partition, as long as the connection takes it.
     func sendCommits(_ partition: ShardPartition, now: Instant) {
+        var stateBytes: [UInt8] = []
+        swap(&stateBytes, &self.stateBytes)
+        defer { swap(&stateBytes, &self.stateBytes) }
         while commits.takesMore, let commit = partition.engine.nextCommit(now: now) {
             commitCommand.begin()
             encoded.removeAll(keepingCapacity: true)
-            StoredState.encodeHeader(applied: commit.applied, into: &encoded)
+            ReadStateWire.StoredUser(appliedOffset: commit.applied.previous).encode(into: &encoded)
             for user in commit.users {
                 commitCommand.beginUser(
                     partition.keys, id: user.user.rawValue, rewrite: user.rewrites)
-                commitCommand.field("@", encoded.span.bytes)
+                // These arrays and that of each state outlive the calls.
+                unsafe commitCommand.field("@", encoded.span.bytes)
                 partition.engine.takeChanges(of: user) { channel, state in
                     stateBytes.removeAll(keepingCapacity: true)
                     StoredState.encode(state, into: &stateBytes)
-                    commitCommand.field(channel: channel.rawValue, stateBytes.span.bytes)
+                    unsafe commitCommand.field(channel: channel.rawValue, stateBytes.span.bytes)
                 }
                 commitCommand.endUser()
             }
@@ -30,7 +34,8 @@ extension Shard {
                     Fingerprint(offset: $0.offset.rawValue, hash: $0.hash)
                 })
             commitCommand.finish(head, keys: partition.keys, into: &commits.connection.output)
-            commits.expected.append(.commit(partition, commit.token, commit.number))
+            commits.expected.append(
+                .commit(partition, commit.token, commit.number, sent: SystemClock.nanoseconds()))
         }
     }
 
@@ -44,13 +49,15 @@ extension Shard {
                 } catch {
                     claimFailed(partition, token, error, now: now)
                 }
-            case .commit(let partition, let token, let number):
+            case .commit(let partition, let token, let number, let sent):
                 guard partition.engine.holds(token) else { continue }
                 partition.isTouched = true
                 switch CommitReply(reply) {
                 case .done(let done):
                     precondition(done == number.rawValue, "commits are answered in order")
                     partition.engine.committed(number)
+                    partition.lastCommit = now
+                    counters.commitTime.record(SystemClock.nanoseconds() - sent)
                 case .fenced: refuse(partition, .fenced, "commit")
                 case .rolledBack: refuse(partition, .rolledBack, "commit")
                 case .failed(let error): commitFailed(partition, error, now: now)
@@ -95,5 +102,17 @@ extension Shard {
         logger.warning(
             event,
             ["partition": .number(Int64(partition.id.rawValue)), "error": .text("\(error)")])
+    }
+}
+
+extension RedisLink.OwnerToken {
+    init(_ token: ReadStateCore.OwnerToken) { self.init(high: token.high, low: token.low) }
+}
+
+extension ReadStateCore.OwnerToken {
+    /// A token that this program did not write is nobody's: zero, which is never drawn.
+    init(_ token: RedisLink.OwnerToken) {
+        let bits = token.bits ?? (0, 0)
+        self.init(high: bits.high, low: bits.low)
     }
 }

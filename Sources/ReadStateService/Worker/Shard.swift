@@ -38,7 +38,8 @@ struct ShardSettings: Sendable {
 final class Shard {
     enum CommitExpectation {
         case claim(ShardPartition, ReadStateCore.OwnerToken)
-        case commit(ShardPartition, ReadStateCore.OwnerToken, CommitNumber)
+        /// `sent` in nanoseconds of the monotonic clock.
+        case commit(ShardPartition, ReadStateCore.OwnerToken, CommitNumber, sent: UInt64)
     }
 
     static let commitsToken: UInt64 = 1

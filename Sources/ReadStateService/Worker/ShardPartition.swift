@@ -23,6 +23,8 @@ final class ShardPartition {
     var retryAt: Instant?
     /// Whether the group has been asked about it.
     var isConfirming = false
+    /// When a commit was last acknowledged.
+    var lastCommit: Instant?
     /// Bytes of dead letters on their way.
     var deadLetterBytes = 0
 
