@@ -29,27 +29,16 @@ package func runWorker(_ settings: WorkerSettings) -> ExitCode {
 private struct Worker {
     let settings: WorkerSettings
     let logger: Logger
-    let redis: RedisAddress
-    let keys: Keys
-    let kafka: KafkaSettings
     let ownerName = "\(hostName()):\(getpid())"
 
-    init(_ settings: WorkerSettings, logger: Logger) throws(WorkerEnd) {
+    init(_ settings: WorkerSettings, logger: Logger) {
         self.settings = settings
         self.logger = logger
-        do {
-            redis = try RedisAddress(
-                parsing: settings.redis.url, username: settings.redis.username,
-                password: settings.redis.password)
-            keys = try Keys(namespace: settings.redis.namespace)
-        } catch {
-            throw WorkerEnd(code: .misused, reason: "\(error)")
-        }
-        kafka = KafkaSettings(
-            bootstrapServers: settings.kafka.brokers, topic: settings.kafka.topic,
-            group: settings.kafka.group,
-            properties: settings.kafka.properties.map { .init($0.key, $0.value) })
     }
+
+    private var redis: RedisAddress { settings.redis.address }
+    private var keys: Keys { settings.redis.keys }
+    private var kafka: KafkaSettings { settings.kafka.connection }
 
     /// Capacity of all caches of the process together.
     private var capacity: CacheCapacity {
