@@ -1,1 +1,4 @@
-print("not built yet")
+import Glibc
+import ReadStateService
+
+exit(runProgram(Array(CommandLine.arguments.dropFirst()), processEnvironment()).rawValue)

@@ -1,0 +1,73 @@
+/// What a worker (or a rebuild, which is a worker without queries) is told, in the parts that use it.
+package struct WorkerSettings: Sendable {
+    package struct Kafka: Sendable {
+        package var brokers: String
+        package var topic: String
+        package var group: String
+        package var deadLetterTopic: String
+        /// False: events are applied in whatever partition they stand.
+        package var checksPartitioner: Bool
+        package var properties: [Settings.KafkaProperty]
+    }
+
+    package struct Redis: Sendable {
+        /// May hold a password: not for logs.
+        package var url: String
+        package var username: String?
+        package var password: String?
+        package var namespace: String
+        package var allowsUnsafe: Bool
+    }
+
+    package struct Cache: Sendable {
+        /// Ids kept per read state, 0 to 1000.
+        package var window: Int
+        /// Bytes, all shards together.
+        package var memory: Int
+        /// Read states, all shards together; nil: no limit.
+        package var states: Int?
+        package var flushInterval: Duration
+    }
+
+    package struct Process: Sendable {
+        package var shards: Int
+        package var requestLimit: Int
+        package var revokeBudget: Duration
+        package var shutdownBudget: Duration
+        /// nil: no HTTP.
+        package var listen: HostPort?
+        package var logFormat: LogFormat
+        package var logLevel: LogLevel
+    }
+
+    package var kafka: Kafka
+    package var redis: Redis
+    package var cache: Cache
+    package var process: Process
+
+    /// From settings that were read for `worker` or `rebuild`.
+    package init(_ settings: Settings) {
+        let topic = settings.text("topic")
+        kafka = Kafka(
+            brokers: settings.text("kafka"), topic: topic, group: settings.text("group"),
+            deadLetterTopic: settings.optionalText("dead-letter-topic") ?? topic + ".dlq",
+            checksPartitioner: settings.text("partitioner") == "murmur2",
+            properties: settings.kafkaProperties)
+        redis = Redis(
+            url: settings.text("redis"), username: settings.optionalText("redis-username"),
+            password: settings.optionalText("redis-password"),
+            namespace: settings.text("namespace"),
+            allowsUnsafe: settings.isOn("allow-unsafe-redis"))
+        cache = Cache(
+            window: settings.count("window"), memory: settings.bytes("cache-memory"),
+            states: settings.optionalCount("cache-states"),
+            flushInterval: settings.duration("flush-interval"))
+        process = Process(
+            shards: settings.count("shards"), requestLimit: settings.count("request-limit"),
+            revokeBudget: settings.duration("revoke-budget"),
+            shutdownBudget: settings.duration("shutdown-budget"),
+            listen: settings.address("listen"),
+            logFormat: LogFormat(rawValue: settings.text("log-format"))!,
+            logLevel: LogLevel(rawValue: settings.text("log-level"))!)
+    }
+}
