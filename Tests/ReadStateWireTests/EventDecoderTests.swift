@@ -47,7 +47,8 @@ import Testing
             value: empty.span.bytes, key: nil, offset: .zero, into: &batch)
         #expect(keyless == .deadLetter(.missingKey))
         #expect(outcome(empty) == .deadLetter(.badID))
-        let read = "{\"user_id\":\"7\",\"channel_id\":\"9\",\"message_read\":{\"message_id\":\"1\"}}"
+        let read =
+            "{\"user_id\":\"7\",\"channel_id\":\"9\",\"message_read\":{\"message_id\":\"1\"}}"
         #expect(outcome(utf8(read)) == .event)
         #expect(outcome(utf8(read), key: key(8)) == .deadLetter(.keyMismatch))
         for bad in ["", "0", "07", "7 ", "+7", "x", "9223372036854775808"] {

@@ -70,15 +70,17 @@ import Testing
                 "{\"user_id\":\"7\",\"channel_id\":\"9\",\"message_read\":{\"message_id\":1,"
                     + "\"messageId\":1}}") == .duplicateField)
         #expect(
-            problem("{\"user_id\":\"7\",\"message_deleted\":{\"message_ids\":[],"
-                + "\"messageIds\":[]}}") == .duplicateField)
+            problem(
+                "{\"user_id\":\"7\",\"message_deleted\":{\"message_ids\":[],"
+                    + "\"messageIds\":[]}}") == .duplicateField)
         #expect(problem("{\"user_id\":\"7\",\(body),\"channel_left\":{}}") == .severalKinds)
         #expect(problem("{\"user_id\":\"7\",\(body),\"x\":1,\"x\":1}") == nil)
     }
 
     /// Values of the wrong type are told, wherever they stand.
     @Test(arguments: [
-        "\"message_read\":[]", "\"message_read\":true", "\"channel_left\":1", "\"user_erased\":\"\"",
+        "\"message_read\":[]", "\"message_read\":true", "\"channel_left\":1",
+        "\"user_erased\":\"\"",
         "\"message_sent\":{\"message_id\":\"1\",\"own\":1}",
         "\"mention_changed\":{\"message_id\":\"1\",\"mentioned\":\"true\"}",
         "\"marked_unread\":{\"message_id\":\"1\",\"unread\":{}}",

@@ -50,15 +50,16 @@ import Testing
 
     /// Keys are placed as Kafka's Java client places them; the values come from its `Utils.murmur2`
     /// and `Utils.toPositive` (kafka-clients 4.3.1), 12 partitions.
-    @Test(arguments: [
-        ("21", -973_932_308, 0), ("foobar", -790_332_482, 6),
-        ("a-little-bit-long-string", -985_981_536, 8), ("abc", 479_470_107, 3),
-        ("", 275_646_681, 9), ("1", -1_993_445_489, 3), ("7", -1_961_297_549, 3),
-        ("42", 417_700_972, 4), ("12345678", 338_742_798, 6),
-        ("9223372036854775807", -1_221_667_907, 9), ("3877378830136571448", -1_665_311_478, 2),
-        ("abcd", -1_323_649_548, 8), ("abcde", 461_995_741, 1), ("abcdef", 1_870_650_108, 0),
-        ("abcdefg", -346_467_175, 1),
-    ] as [(String, Int32, Int32)])
+    @Test(
+        arguments: [
+            ("21", -973_932_308, 0), ("foobar", -790_332_482, 6),
+            ("a-little-bit-long-string", -985_981_536, 8), ("abc", 479_470_107, 3),
+            ("", 275_646_681, 9), ("1", -1_993_445_489, 3), ("7", -1_961_297_549, 3),
+            ("42", 417_700_972, 4), ("12345678", 338_742_798, 6),
+            ("9223372036854775807", -1_221_667_907, 9), ("3877378830136571448", -1_665_311_478, 2),
+            ("abcd", -1_323_649_548, 8), ("abcde", 461_995_741, 1), ("abcdef", 1_870_650_108, 0),
+            ("abcdefg", -346_467_175, 1),
+        ] as [(String, Int32, Int32)])
     func placementIsKafkas(_ key: String, _ hash: Int32, _ partition: Int32) {
         let bytes = utf8(key)
         let ours = Int32(bitPattern: Partitioning.murmur2(bytes.span.bytes))
