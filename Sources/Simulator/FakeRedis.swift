@@ -4,10 +4,10 @@
 // writes can be taken back, any number of them: that is what a crash or a failover does, since the
 // writes of one server are lost from the end.
 
-import ReadStateCore
+package import ReadStateCore
 
 /// A user's hash.
-package struct StoredUser: Hashable, Sendable {
+package struct UserHash: Hashable, Sendable {
     /// The field `@`.
     package var header: [UInt8]
     /// The other fields by channel id.
@@ -72,7 +72,7 @@ package enum StoreReply: Sendable {
     case noScript
     /// The commit was not carried out, but perhaps for some of its users.
     case failed
-    case loaded(OwnerToken?, CommitNumber, [StoredUser?])
+    case loaded(OwnerToken?, CommitNumber, [UserHash?])
 }
 
 /// A partition's keys.
@@ -81,7 +81,7 @@ package struct PartitionStore: Sendable {
     package var position: Offset?
     package var number = CommitNumber.zero
     package var fingerprint: RecordFingerprint?
-    package var users: [UserID: StoredUser] = [:]
+    package var users: [UserID: UserHash] = [:]
     package init() {}
 }
 
@@ -94,14 +94,14 @@ package struct FakeRedis: ~Copyable {
         let position: Offset?
         let number: CommitNumber
         let fingerprint: RecordFingerprint?
-        let users: [(UserID, StoredUser?)]
+        let users: [(UserID, UserHash?)]
     }
 
     package private(set) var partitions: [PartitionStore]
     private var undo: [Undo] = []
     private let planted: PlantedBug?
     /// What `staleReplica` reads: the store before its newest commit.
-    private var replica: [[UserID: StoredUser]]
+    private var replica: [[UserID: UserHash]]
 
     package init(partitions count: Int, planted: PlantedBug? = nil) {
         partitions = Array(repeating: PartitionStore(), count: count)
@@ -190,8 +190,8 @@ package struct FakeRedis: ~Copyable {
     }
 
     private mutating func store(_ write: UserWrite, _ partition: Int) {
-        var stored = partitions[partition].users.removeValue(forKey: write.user) ?? StoredUser()
-        if write.rewrites && planted != .rewriteIgnored { stored = StoredUser() }
+        var stored = partitions[partition].users.removeValue(forKey: write.user) ?? UserHash()
+        if write.rewrites && planted != .rewriteIgnored { stored = UserHash() }
         if planted != .appliedOffsetNotWritten || stored.header.isEmpty {
             stored.header = write.header
         }

@@ -164,7 +164,7 @@ extension Simulation {
     }
 
     private func install(
-        _ users: [StoredUser?], _ owner: OwnerToken?, _ number: CommitNumber, _ station: Station,
+        _ users: [UserHash?], _ owner: OwnerToken?, _ number: CommitNumber, _ station: Station,
         _ worker: Worker
     ) {
         var owner = owner

@@ -1,28 +1,33 @@
-// Stored forms as real bytes.
-import ReadStateCore
+// Stored forms, as the service writes and reads them.
 
+import ReadStateCore
+import ReadStateWire
+
+/// Bytes of a user's hash.
 enum StoredForm {
-    static func header(_ applied: Offset) -> [UInt8] { Array(String(applied.rawValue).utf8) }
+    /// The field `@` of a user whose states do not include `applied` and what follows.
+    static func header(_ applied: Offset) -> [UInt8] {
+        var bytes: [UInt8] = []
+        StoredUser(appliedOffset: applied.previous).encode(into: &bytes)
+        return bytes
+    }
+
+    /// The first offset that a user's states do not include.
     static func applied(_ header: [UInt8]) -> Offset? {
-        Int64(String(decoding: header, as: UTF8.self)).map { Offset($0) }
+        var user = StoredUser(appliedOffset: .zero)
+        // Bytes have no padding, and `header` outlives the call.
+        return unsafe user.decode(header.span.bytes) == nil ? user.appliedOffset.next : nil
     }
-    static func encode(_ s: borrowing ReadState) -> [UInt8] {
-        var out: [UInt8] = []
-        func put(_ v: UInt64) { for i in 0..<8 { out.append(UInt8(truncatingIfNeeded: v >> (8 * UInt64(i)))) } }
-        put(s.lastRead.rawValue); put(s.lastMessage.rawValue); put(UInt64(s.older)); put(UInt64(s.olderMentions))
-        put(s.exact ? 1 : 0); put(s.rewindOp.rawValue); put(s.ownID.rawValue); put(s.left ? 1 : 0)
-        put(UInt64(s.window.count)); for m in s.window { put(m.id.rawValue | (m.mention ? 1 << 63 : 0)) }
-        put(UInt64(s.removed.count)); for m in s.removed { put(m.rawValue) }
-        return out
+
+    static func encode(_ state: borrowing ReadState) -> [UInt8] {
+        var bytes: [UInt8] = []
+        StoredState.encode(state, into: &bytes)
+        return bytes
     }
-    static func decode(_ b: [UInt8]) -> ReadState? {
-        var at = 0
-        func get() -> UInt64 { var v: UInt64 = 0; for i in 0..<8 { v |= UInt64(b[at + i]) << (8 * UInt64(i)) }; at += 8; return v }
-        var s = ReadState()
-        s.lastRead = MessageID(get()); s.lastMessage = MessageID(get()); s.older = UInt32(get()); s.olderMentions = UInt32(get())
-        s.exact = get() == 1; s.rewindOp = MessageID(get()); s.ownID = MessageID(get()); s.left = get() == 1
-        for _ in 0..<get() { let v = get(); s.window.append(UnreadMessage(MessageID(v & largestID), mention: v >> 63 == 1)) }
-        for _ in 0..<get() { s.removed.append(MessageID(get())) }
-        return s
+
+    static func decode(_ bytes: [UInt8]) -> ReadState? {
+        var state = ReadState()
+        // As above.
+        return unsafe StoredState.decode(bytes.span.bytes, into: &state) == nil ? state : nil
     }
 }

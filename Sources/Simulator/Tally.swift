@@ -34,9 +34,9 @@ package struct Tally: Sendable {
 
     /// One line for people.
     package var line: String {
-        let faults = Fault.allCases.map { "\($0)=\(faults[$0.rawValue])" }.joined(separator: " ")
+        let struck = Fault.allCases.map { "\($0)=\(faults[$0.rawValue])" }.joined(separator: " ")
         return "runs=\(runs) steps=\(steps) events=\(events) commits=\(commits) loads=\(loads) "
             + "answers=\(answers) claims-kept=\(claimsKept) claims-fresh=\(claimsFresh) "
-            + "evictions=\(evictions) faults: \(faults) mismatches=\(mismatches)"
+            + "evictions=\(evictions) faults: \(struck) mismatches=\(mismatches)"
     }
 }

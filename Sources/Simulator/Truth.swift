@@ -132,6 +132,7 @@ struct Truth {
             }
             return changed
         default:
+            let window = window
             return change(event.channel, at: event.offset, place) {
                 $0.apply(event, entries: list.span, window: window)
             }

@@ -62,7 +62,7 @@ final class Worker {
     /// Dead letters on their way to their topic.
     var deadLetters: [(partition: Int, offset: Int64)] = []
     /// The first half of a load in two steps: for a planted bug.
-    var halfLoad: [StoredUser?] = []
+    var halfLoad: [UserHash?] = []
     /// The step until which it stands still.
     var pausedUntil = 0
     /// The step in which it starts again after its death.

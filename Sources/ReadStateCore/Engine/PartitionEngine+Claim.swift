@@ -17,7 +17,7 @@ extension PartitionEngine {
     package mutating func claimed(_ newToken: OwnerToken, _ stored: StoredClaim) -> ClaimOutcome {
         precondition(phase == .claiming && attempts.last == newToken, "one claim at a time")
         let ours = token != nil && stored.owner.map { $0 == token || attempts.contains($0) } == true
-        if ours, stored.number >= acknowledged {
+        if ours, stored.number >= acknowledged || settings.fault == .keepCacheAfterRollback {
             settleInFlight(upTo: stored.number)
             token = newToken
             attempts.removeAll()
@@ -69,7 +69,9 @@ extension PartitionEngine {
     /// After a claim that kept the cache: commits that the store has are done, those above are lost
     /// and must be written again, each user whole, since nobody knows which fields are in the store.
     private mutating func settleInFlight(upTo number: CommitNumber) {
-        while let first = inFlight.first, first.number <= number {
+        while let first = inFlight.first,
+            first.number <= number || settings.fault == .lostCommitForgotten
+        {
             inFlight.removeFirst()
             finish(first)
         }

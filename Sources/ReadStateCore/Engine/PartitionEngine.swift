@@ -110,7 +110,9 @@ package struct PartitionEngine: ~Copyable {
         var oldest = next
         if let slot = cache.oldestDirty { oldest = min(oldest, cache.firstDirtyOffset(slot)) }
         for user in lost { oldest = min(oldest, user.firstChange) }
-        if let offset = parked.oldestOffset { oldest = min(oldest, offset) }
+        if settings.fault != .parkedForgotten, let offset = parked.oldestOffset {
+            oldest = min(oldest, offset)
+        }
         if let offset = deadLetters.oldest { oldest = min(oldest, offset) }
         return oldest
     }
@@ -128,14 +130,25 @@ package struct PartitionEngine: ~Copyable {
         self.capacity = capacity
     }
 
-    /// Visits every resident state: for checkers and tests.
-    package func forEachResidentState(
-        _ body: (UserID, ChannelID, borrowing ReadState) -> Void
-    ) {
+    /// Visits every resident user, with the first offset that its states do not include: for
+    /// checkers and tests.
+    package func forEachResident(_ body: (UserID, Offset) -> Void) {
         cache.forEachUser { slot in
-            let user = cache.user(at: slot)
-            cache.forEachState(at: slot) { channel, state in body(user, channel, state) }
+            body(cache.user(at: slot), ahead[slot].map { max($0, next) } ?? next)
         }
+    }
+
+    /// Visits a resident user's states, default ones included: for checkers and tests.
+    package func forEachState(
+        of user: UserID, _ body: (ChannelID, borrowing ReadState) -> Void
+    ) {
+        if let slot = cache.find(user) { cache.forEachState(at: slot, body) }
+    }
+
+    /// Entries of all lists beside the cache and the parked events: for checkers of their bounds.
+    package var bookkeepingCount: Int {
+        loadingUsers.count + loadQueue.count + leaving.count + lost.count + deadLetters.count
+            + ahead.count + questions.bookkeepingCount
     }
 
     // MARK: Dropping
