@@ -156,7 +156,8 @@ extension Simulation {
             let more = station.engine.forEachSummary(of: query.question) { given.append($0) }
             var right: [ReadStateSummary] = []
             for channel in truth.user(user)?.channels ?? [] where channel.id > after {
-                guard let state = Truth.state(channel, below: below) else { continue }
+                // A channel that was left has no state to be listed.
+                guard let state = Truth.state(channel, below: below), !state.left else { continue }
                 if !unreadOnly || state.unreadCount > 0 { right.append(summarize(channel.id, state)) }
             }
             if given != Array(right.prefix(limit)) || more != (right.count > limit) {

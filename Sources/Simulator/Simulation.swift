@@ -114,7 +114,7 @@ package final class Simulation {
         step += 1
         now = now.advanced(byMilliseconds: Int64(random.below(plan.stepTime + 1)))
         if isQuiet {
-            now = now.advanced(byMilliseconds: plan.settings.flushInterval / 50)
+            now = now.advanced(byMilliseconds: max(20, plan.settings.flushInterval / 50))
         } else {
             applyFaults()
         }

@@ -87,7 +87,8 @@ struct Truth {
         records.append(Record(content: .event(event)))
         let place = place(of: event.user)
         sets.apply(event, list)
-        changes.append(fold(event, list, into: place))
+        let alone = event.with(EntryRange(start: 0, count: UInt32(list.count)))
+        changes.append(fold(alone, list, into: place))
         return sets.disagreement(with: self, user: event.user, below: end)
     }
 

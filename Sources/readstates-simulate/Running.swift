@@ -30,8 +30,6 @@ func reproduction(_ options: RunOptions) -> String {
 func runOne(_ arguments: Arguments) -> Int32 {
     var options = arguments.options
     if arguments.wantsTrace { options.trace = { say($0) } }
-    SeedsInWork.begin(threads: 1)
-    SeedsInWork.set(options.seed, thread: 0)
     let simulation = Simulation(options)
     simulation.run()
     say(simulation.tally.line)
