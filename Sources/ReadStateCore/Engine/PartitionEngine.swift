@@ -52,8 +52,8 @@ package struct PartitionEngine: ~Copyable {
     // Claims
     /// The token of the last claim that succeeded, as long as its cache is kept.
     var token: OwnerToken?
-    /// Tokens of claims since then whose outcome is unknown: they may have reached the store.
-    var attempts: [OwnerToken] = []
+    /// The token of the claim on its way.
+    var claimToken: OwnerToken?
 
     // Loads
     var loading: [UserID: Int] = [:]
@@ -159,7 +159,6 @@ package struct PartitionEngine: ~Copyable {
         ahead.removeAll()
         whole = false
         token = nil
-        attempts.removeAll()
         parked.removeAll()
         deadLetters.removeAll()
         forgetLoads()
