@@ -52,8 +52,8 @@ package struct PartitionEngine: ~Copyable {
     // Claims
     /// The token of the last claim that succeeded, as long as its cache is kept.
     var token: OwnerToken?
-    /// The token of the claim that is on its way.
-    var awaited: OwnerToken?
+    /// The token of the claim on its way.
+    var claimToken: OwnerToken?
 
     // Loads
     var loading: [UserID: Int] = [:]
@@ -110,7 +110,9 @@ package struct PartitionEngine: ~Copyable {
         var oldest = next
         if let slot = cache.oldestDirty { oldest = min(oldest, cache.firstDirtyOffset(slot)) }
         for user in lost { oldest = min(oldest, user.firstChange) }
-        if let offset = parked.oldestOffset { oldest = min(oldest, offset) }
+        if settings.fault != .parkedForgotten, let offset = parked.oldestOffset {
+            oldest = min(oldest, offset)
+        }
         if let offset = deadLetters.oldest { oldest = min(oldest, offset) }
         return oldest
     }
@@ -129,7 +131,7 @@ package struct PartitionEngine: ~Copyable {
 
     /// Whether the claim with this token is the one whose outcome is waited for.
     package func awaits(_ token: OwnerToken) -> Bool {
-        phase == .claiming && awaited == token
+        phase == .claiming && claimToken == token
     }
 
     /// Changes how much the cache may hold; what is too much leaves by and by.
@@ -137,14 +139,25 @@ package struct PartitionEngine: ~Copyable {
         self.capacity = capacity
     }
 
-    /// Visits every resident state: for checkers and tests.
-    package func forEachResidentState(
-        _ body: (UserID, ChannelID, borrowing ReadState) -> Void
-    ) {
+    /// Visits every resident user, with the first offset that its states do not include: for
+    /// checkers and tests.
+    package func forEachResident(_ body: (UserID, Offset) -> Void) {
         cache.forEachUser { slot in
-            let user = cache.user(at: slot)
-            cache.forEachState(at: slot) { channel, state in body(user, channel, state) }
+            body(cache.user(at: slot), ahead[slot].map { max($0, next) } ?? next)
         }
+    }
+
+    /// Visits a resident user's states, default ones included: for checkers and tests.
+    package func forEachState(
+        of user: UserID, _ body: (ChannelID, borrowing ReadState) -> Void
+    ) {
+        if let slot = cache.find(user) { cache.forEachState(at: slot, body) }
+    }
+
+    /// Entries of all lists beside the cache and the parked events: for checkers of their bounds.
+    package var bookkeepingCount: Int {
+        loadingUsers.count + loadQueue.count + leaving.count + lost.count + deadLetters.count
+            + ahead.count + questions.bookkeepingCount
     }
 
     // MARK: Dropping
@@ -155,7 +168,6 @@ package struct PartitionEngine: ~Copyable {
         ahead.removeAll()
         whole = false
         token = nil
-        awaited = nil
         parked.removeAll()
         deadLetters.removeAll()
         forgetLoads()

@@ -176,7 +176,7 @@ extension Control {
         }
     }
 
-    private func take(_ confirmation: Confirmation) {
+    private func take(_ confirmation: MembershipConfirmation) {
         if let error = confirmation.error {
             logger.warning("group_commit_failed", ["error": .text("\(error)")])
         }
