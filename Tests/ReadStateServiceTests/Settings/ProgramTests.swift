@@ -59,7 +59,8 @@ import Testing
         let root = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let stored = try String(contentsOf: root.appending(path: "docs/configuration.md"), encoding: .utf8)
-        #expect(stored == settingsPage(), "run: readstates help settings > docs/configuration.md")
+        let isUpToDate = stored == settingsPage()
+        #expect(isUpToDate, "run: readstates help settings > docs/configuration.md")
     }
 
     /// Output that nobody takes is a failure, not a crash and not a success.
