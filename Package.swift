@@ -72,7 +72,8 @@ let package = Package(
             dependencies: ["ReadStateCore", "ReadStateWire", "TestSupport"],
             swiftSettings: tests),
         .testTarget(
-            name: "KafkaLogTests", dependencies: ["KafkaLog", "TestSupport"], swiftSettings: tests),
+            name: "KafkaLogTests", dependencies: ["KafkaLog", "TestSupport", "CLinux"],
+            swiftSettings: tests),
         .testTarget(
             name: "RedisLinkTests", dependencies: ["RedisLink", "TestSupport"],
             swiftSettings: tests),

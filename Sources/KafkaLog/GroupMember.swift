@@ -22,20 +22,24 @@ package enum MemberEvent: Sendable {
     /// These partitions were added to ours.
     case assigned([Int32], assignment: UInt64)
     /// These partitions are to be given up; `acknowledgeRevocation` must follow. `lost` means that
-    /// they are gone already: another member may own them.
+    /// they may be gone already: another member may own them. (That it is false is no proof: the
+    /// group may have given up on us without a word.)
     case revoked([Int32], lost: Bool, assignment: UInt64)
     /// The group's answer to `confirm`.
-    case confirmed(Confirmation)
+    case confirmed(MembershipConfirmation)
     case notice(KafkaNotice)
 }
 
 /// The group's answer to an offset commit that was made with our member id and generation.
-package struct Confirmation: Sendable {
-    /// The assignment that was valid when it was asked: if it is not the newest, the answer is stale.
+package struct MembershipConfirmation: Sendable {
+    /// True if the group counts us as a member of its present generation, and nothing was assigned or
+    /// revoked since it was asked. (A member that was thrown out has no id, and without one a group
+    /// that is empty takes every commit; but then the revocation comes before the answer.)
+    package var holds: Bool
+    /// The assignment that was valid when it was asked.
     package var assignment: UInt64
     package var positions: [PartitionOffset]
-    /// Nil if the group counts us as a member of its present generation; `.notMember` if not;
-    /// anything else says nothing about it.
+    /// `.notMember` if the group does not count us in; any other error says nothing about it.
     package var error: KafkaLogError?
 }
 
@@ -47,6 +51,9 @@ package struct GroupMember: ~Copyable {
     /// What the group counts as ours.
     package private(set) var partitions: Set<Int32> = []
     private var revoking: [Int32]?
+    /// When `poll` was last called, and how long the group surely waits for that.
+    private var lastPoll = ContinuousClock.now
+    private let patience: Duration
     /// Between giving up everything and the next assignment, in an eager group: we are joining.
     private var isJoining = false
 
@@ -57,7 +64,9 @@ package struct GroupMember: ~Copyable {
         let events =
             RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_ERROR
             | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS
-        handle = try KafkaHandle(.member, settings, events: events, wake: wake)
+        let handle = try KafkaHandle(.member, settings, events: events, wake: wake)
+        patience = .milliseconds(handle.number("session.timeout.ms"))
+        self.handle = handle
     }
 
     /// Joins the group for the topic. The answer is `.assigned`, some time later.
@@ -72,6 +81,7 @@ package struct GroupMember: ~Copyable {
 
     /// The next event, nil if there is none. Never waits.
     mutating func poll() -> MemberEvent? {
+        defer { lastPoll = .now }
         while let event = unsafe handle.nextEvent() {
             defer { unsafe rd_kafka_event_destroy(event) }
             if let result = unsafe take(event) { return result }
@@ -153,7 +163,10 @@ package struct GroupMember: ~Copyable {
         case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
             precondition(revoking == nil, "librdkafka waits for an answer before it asks again")
             revoking = changed
-            let lost = unsafe rd_kafka_assignment_lost(handle.rk) != 0
+            // librdkafka forgets to say so where a rebalance had begun before we were thrown out for
+            // not polling. So we look at the clock ourselves.
+            let stoodStill = lastPoll.duration(to: .now) > patience
+            let lost = unsafe rd_kafka_assignment_lost(handle.rk) != 0 || stoodStill
             return .revoked(changed, lost: lost, assignment: assignment)
         default:
             // A rebalance that failed leaves us with nothing.
@@ -162,7 +175,7 @@ package struct GroupMember: ~Copyable {
         }
     }
 
-    private func takeConfirmation(_ event: OpaquePointer) -> Confirmation {
+    private func takeConfirmation(_ event: OpaquePointer) -> MembershipConfirmation {
         // Tag and list belong to the event; the tag is a number.
         let tag = unsafe UInt64(UInt(bitPattern: rd_kafka_event_opaque(event)))
         let list = unsafe rd_kafka_event_topic_partition_list(event)
@@ -173,8 +186,8 @@ package struct GroupMember: ~Copyable {
         let error =
             code == RD_KAFKA_RESP_ERR_NO_ERROR
             ? nil : handle.classify(code, .commit, partition: failed?.partition)
-        return Confirmation(
-            assignment: tag,
+        return MembershipConfirmation(
+            holds: error == nil && tag == assignment, assignment: tag,
             positions: entries.map { PartitionOffset(partition: $0.partition, offset: $0.offset) },
             error: error)
     }

@@ -117,6 +117,16 @@ package enum KafkaNotice: Sendable {
         }
     }
 
+    /// The value that is in force for a property that is a number.
+    func number(_ property: String) -> Int {
+        var text = [CChar](repeating: 0, count: 64)
+        var count = text.count
+        // librdkafka writes at most `count` bytes; the configuration belongs to the instance.
+        let result = unsafe rd_kafka_conf_get(rd_kafka_conf(rk), property, &text, &count)
+        precondition(result == RD_KAFKA_CONF_OK, "librdkafka has a property \(property)")
+        return Int(text.upToZero)!
+    }
+
     /// How many partitions the topic has.
     func partitionCount(within duration: Duration) throws(KafkaLogError) -> Int32 {
         let deadline = Deadline(within: duration)
