@@ -13,9 +13,10 @@ private struct Stored: Hashable {
 }
 
 /// Everything in a topic, read back; waits until `count` records are there.
-private func records(_ broker: borrowing EmbeddedBroker, _ topic: String, _ partitions: Int32,
-    count: Int) throws -> [Stored]
-{
+private func records(
+    _ broker: borrowing EmbeddedBroker, _ topic: String, _ partitions: Int32,
+    count: Int
+) throws -> [Stored] {
     let settings = KafkaSettings(
         bootstrapServers: broker.bootstrapServers, topic: topic,
         properties: [.init("fetch.wait.max.ms", "1")])
@@ -63,10 +64,14 @@ private func message(_ user: Int, _ id: Int) -> String {
         let broker = try EmbeddedBroker()
         try broker.createTopic("t", partitions: 4)
         let lines = (1...200).map { message($0 % 20 + 1, $0) }
-        let input = "\n" + lines.prefix(100).joined(separator: "\r\n") + "\n  \n"
+        let input =
+            "\n" + lines.prefix(100).joined(separator: "\r\n") + "\n  \n"
             + lines.dropFirst(100).joined(separator: "\n")
         let result = try ReadStatesProgram.run(
-            ["publish", "--kafka", broker.bootstrapServers, "--topic", "t", "--encoding", encoding],
+            [
+                "publish", "--kafka", broker.bootstrapServers, "--topic", "t", "--encoding",
+                encoding,
+            ],
             input: input)
         #expect(result.succeeded, "\(result.errors)")
         let stored = try records(broker, "t", 4, count: 200)
