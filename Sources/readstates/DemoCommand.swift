@@ -59,7 +59,7 @@ private struct Demo {
         try show("publish --kafka \(kafka) \(folder)/events.jsonl")
 
         say("What she has read, answered by the worker from its cache:")
-        try show("list 7 --redis \(redis)")
+        try show("list 7 --redis \(redis) --min-offset 7")
         try show("get 7 11 --redis \(redis) --json")
         try show("totals 7 --redis \(redis)")
 
