@@ -18,6 +18,7 @@ enum Script: Int, CaseIterable {
 
     /// KEYS: position. ARGV: the new token, who takes it. Returns what was there before.
     private static let claimSource: StaticString = """
+        #!lua
         local was = redis.call('HMGET', KEYS[1],
           'token', 'number', 'offset', 'fingerprint', 'owner')
         redis.call('HSET', KEYS[1], 'token', ARGV[1], 'owner', ARGV[2])
@@ -30,6 +31,7 @@ enum Script: Int, CaseIterable {
     /// Redis lost it. One `HSET` takes 4,000 of them: `unpack` ends at 8,000, the size of Lua's
     /// stack.
     private static let commitSource: StaticString = """
+        #!lua
         local call = redis.call
         local at = call('HMGET', KEYS[1], 'token', 'number')
         if not at[1] then
@@ -64,6 +66,7 @@ enum Script: Int, CaseIterable {
     /// KEYS: the caller's list. ARGV: the reply. A key of another kind fails the push, which ends
     /// the script: its expiry stays as it was.
     private static let replySource: StaticString = """
+        #!lua
         local length = redis.call('RPUSH', KEYS[1], ARGV[1])
         redis.call('PEXPIRE', KEYS[1], 60000)
         return length
@@ -72,6 +75,7 @@ enum Script: Int, CaseIterable {
     /// KEYS: meta. ARGV: format, topic, partitions. Written where nothing is; returns what is
     /// there.
     private static let metaSource: StaticString = """
+        #!lua
         if redis.call('EXISTS', KEYS[1]) == 0 then
           redis.call('HSET', KEYS[1], 'format', ARGV[1], 'topic', ARGV[2],
             'partitions', ARGV[3], 'generation', '1')
