@@ -15,7 +15,13 @@ struct Functions {
         return found
     }
 
+    private static let words = ["func ", "init", "subscript", "var "]
+
     private static func isOpening(_ line: String) -> Bool {
+        // Cheap first: most lines open nothing, and expressions are slow in a debug build.
+        guard words.contains(where: line.contains) else {
+            return false
+        }
         if line.contains(#/\b(func\s+\S|deinit\s*\{|subscript\s*[(<])/#) { return true }
         if line.contains(#/(^|\s)init[?!]?\s*[(<]/#) { return true }
         return line.contains(#/\bvar\s+\w+\s*:[^=]*\{\s*$/#)

@@ -20,7 +20,7 @@ enum ImportTable {
             "ReadStateService", "Glibc", "Synchronization",
         ],
         "Simulator": ["ReadStateCore", "ReadStateWire"],
-        "readstates-simulate": ["Simulator", "Glibc"],
+        "readstates-simulate": ["Simulator", "Glibc", "Synchronization"],
         "readstates-bench": ["ReadStateCore", "ReadStateWire", "CMemory", "Glibc"],
         // Shares nothing with what it tests.
         "TestSupport": ["Foundation", "FoundationEssentials", "Glibc", "Synchronization"],

@@ -112,7 +112,7 @@ import Testing
             text: "import A" + String(repeating: "\n", count: 61)),
         Broken(
             rule: "unchecked claims", path: "Sources/X/A.swift",
-            text: "import A\nfinal class B: @unchecked Sendable {}"),
+            text: "import A\n\nfinal class B: @unchecked Sendable {}"),
         Broken(
             rule: "test sentences", path: "Tests/X/A.swift",
             text: "\n    @Test func something() {\n        #expect(true)\n    }"),
