@@ -46,12 +46,13 @@ package struct QueryClient: ~Copyable {
         _ address: RedisAddress, _ keys: Keys, timeout: Duration
     ) throws(RedisLinkError) {
         let (seconds, attoseconds) = timeout.components
-        self.timeout = seconds * 1000 + attoseconds / 1_000_000_000_000_000
-        precondition(self.timeout > 0)
+        let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        precondition(milliseconds > 0)
         var settings = RedisConnection.Settings()
         settings.name = "readstates-client"
         settings.loadsScripts = false
-        redis = try BlockingRedis(address, settings: settings, timeoutMilliseconds: self.timeout)
+        redis = try BlockingRedis(address, settings: settings, timeoutMilliseconds: milliseconds)
+        self.timeout = milliseconds
         self.keys = keys
         var random = SystemRandomNumberGenerator()
         let name = String(random.next(), radix: 36) + String(random.next(), radix: 36)

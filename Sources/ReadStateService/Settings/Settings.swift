@@ -103,9 +103,10 @@ package struct Settings: Sendable {
 
     private mutating func giveProperty(_ key: String, _ value: String, _ source: SettingSource) {
         // Two names for one thing would need a rule for which of them wins.
-        if let name = ["bootstrap.servers": "kafka", "metadata.broker.list": "kafka",
-            "group.id": "group"][key]
-        {
+        if let name = [
+            "bootstrap.servers": "kafka", "metadata.broker.list": "kafka",
+            "group.id": "group",
+        ][key] {
             problems.append("\(source): \(key): given by the setting `\(name)`")
         }
         kafkaProperties.removeAll { $0.key == key }

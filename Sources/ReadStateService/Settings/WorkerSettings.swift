@@ -1,7 +1,7 @@
 package import KafkaLog
 package import RedisLink
 
-/// What a worker (or a rebuild, which is a worker without queries) is told, in the parts that use it.
+/// What a worker is told, in the parts that use it.
 package struct WorkerSettings: Sendable {
     package struct Kafka: Sendable {
         /// Brokers, topic, group and librdkafka's properties.
@@ -43,7 +43,7 @@ package struct WorkerSettings: Sendable {
     package var cache: Cache
     package var process: Process
 
-    /// From settings that were read for `worker` or `rebuild`.
+    /// From settings that were read for `worker`.
     package init(_ settings: Settings) {
         kafka = Kafka(
             connection: settings.kafkaSettings,
