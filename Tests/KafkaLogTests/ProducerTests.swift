@@ -10,7 +10,7 @@ import Testing
         _ count: Int, from producer: inout Producer
     ) throws -> [UInt64: Delivery] {
         var found: [UInt64: Delivery] = [:]
-        try waitUntil("\(count) deliveries", seen: { "\(found)" }) {
+        try waitUntil("\(count) deliveries", seen: "\(found)") {
             producer.poll { event in
                 if case .delivered(let delivery) = event { found[delivery.ticket] = delivery }
             }
