@@ -165,8 +165,9 @@ extension ReadState {
     private mutating func trim(to limit: Int) {
         while window.count > limit {
             let index = window.firstIndex { !$0.mention } ?? 0
-            if window[index].mention { olderMentions += 1 }
-            older += 1
+            // A snapshot may claim up to 2^32-1 older messages; that many stay that many.
+            if older < .max { older += 1 }
+            if window[index].mention && olderMentions < older { olderMentions += 1 }
             window.remove(at: index)
         }
     }

@@ -115,10 +115,7 @@ struct JSONDocument: ~Escapable {
             // A negative number is a large one here.
             return tape[place + 1] <= Self.largestNumber ? tape[place + 1] : nil
         case UInt8(ascii: "d"):
-            guard let value = UInt64(exactly: Double(bitPattern: tape[place + 1])),
-                value <= Self.largestNumber
-            else { return nil }
-            return value
+            return integer(at: place).flatMap { UInt64(exactly: $0) }
         default:
             return nil
         }
@@ -138,13 +135,19 @@ struct JSONDocument: ~Escapable {
             let value = Int64(bitPattern: tape[place + 1])
             return value.magnitude <= Self.largestNumber ? value : nil
         case UInt8(ascii: "d"):
-            guard let value = Int64(exactly: Double(bitPattern: tape[place + 1])),
-                value.magnitude <= Self.largestNumber
-            else { return nil }
-            return value
+            return integer(at: place)
         default:
             return nil
         }
+    }
+
+    /// A floating number that has no fraction, from -2^53 to 2^53.
+    private func integer(at place: Int) -> Int64? {
+        let number = Double(bitPattern: tape[place + 1])
+        let limit = Double(Self.largestNumber)
+        guard number >= -limit, number <= limit else { return nil }
+        let value = Int64(number)
+        return Double(value) == number ? value : nil
     }
 
     func uint32(at place: Int) -> UInt32? { unsigned(at: place).flatMap { UInt32(exactly: $0) } }

@@ -44,6 +44,10 @@ struct PlainStates {
         users[user]?[channel] ?? ReadState()
     }
 
+    func count(of user: UserID) -> Int { users[user]?.count ?? 0 }
+    mutating func put(_ state: ReadState, _ user: UserID, _ channel: ChannelID) {
+        users[user, default: [:]][channel] = state
+    }
     mutating func forget(_ user: UserID) { users[user] = nil }
 
     func summary(_ user: UserID, _ channel: ChannelID) -> ReadStateSummary {

@@ -150,6 +150,8 @@ extension ReadStateCache {
     /// Lets the oldest plain message of a full window out; false if that is not as simple.
     private mutating func dropOldestPlain(_ side: inout SideBlock) -> Bool {
         guard side.has(SideBlock.Flag.older) else { return false }
+        let older: UInt32 = slab.load(at: side.offset &+ side.older)
+        guard older < .max else { return false }
         var index = 0
         let count = side.entryCount
         while index < count, side.entry(index, in: slab) & side.mentionBit != 0 { index &+= 1 }
@@ -158,8 +160,6 @@ extension ReadStateCache {
         slab.copy(
             (count &- index &- 1) &* side.stride, from: start &+ (index &+ 1) &* side.stride,
             to: start &+ index &* side.stride)
-        let older: UInt32 = slab.load(at: side.offset &+ side.older)
-        guard older < .max else { return false }
         slab.store(older &+ 1, at: side.offset &+ side.older)
         side.count &-= 1
         return true

@@ -12,6 +12,8 @@ struct LoadingUser: Sendable {
 /// Users to be read from the store in one step.
 package struct Load: Sendable {
     package let users: [UserID]
+    /// The token of the claim under which it was made: a reply that comes under a later one is void.
+    package let token: OwnerToken
     /// The commits that the store had acknowledged when the load was made: it must still have them.
     let acknowledged: CommitNumber
 }
@@ -21,10 +23,11 @@ extension PartitionEngine {
     package mutating func nextLoad() -> Load? {
         guard phase == .owned, !loadQueue.isEmpty,
             loadsInFlight.count < settings.loadsInFlightLimit,
-            leavingCount < settings.leavingLimit
+            leavingCount < settings.leavingLimit, let token
         else { return nil }
         let count = min(loadQueue.count, settings.loadUserLimit)
-        let load = Load(users: Array(loadQueue.prefix(count)), acknowledged: acknowledged)
+        let load = Load(
+            users: Array(loadQueue.prefix(count)), token: token, acknowledged: acknowledged)
         loadQueue.removeFirst(count)
         loadsInFlight.append(load)
         counters.loads += 1
@@ -37,11 +40,12 @@ extension PartitionEngine {
     package mutating func loaded(owner: OwnerToken?, number: CommitNumber) -> Load? {
         precondition(phase == .owned && !loadsInFlight.isEmpty, "a reply belongs to a load")
         let load = loadsInFlight.removeFirst()
-        guard let token, owner == token else {
+        guard owner == nil || owner == token else {
             refuse(.fenced)
             return nil
         }
-        guard number >= load.acknowledged else {
+        // No owner at all: the store has lost even the claim.
+        guard owner != nil, number >= load.acknowledged else {
             refuse(.rolledBack)
             return nil
         }

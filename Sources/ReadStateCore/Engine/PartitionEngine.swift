@@ -43,7 +43,7 @@ package struct PartitionEngine: ~Copyable {
     /// The first offset not seen yet.
     package internal(set) var next = Offset.zero
     /// The newest record below `next`, whatever became of it.
-    var lastRecord: RecordFingerprint?
+    package internal(set) var lastRecord: RecordFingerprint?
     /// Nobody was ever evicted and the keyspace was empty: who is not resident has no states.
     var whole = false
     /// Where residents' loaded states are ahead of `next`: the first offset they do not include.
@@ -52,8 +52,8 @@ package struct PartitionEngine: ~Copyable {
     // Claims
     /// The token of the last claim that succeeded, as long as its cache is kept.
     var token: OwnerToken?
-    /// The token of the claim on its way.
-    var claimToken: OwnerToken?
+    /// The token of the claim that is on its way.
+    var awaited: OwnerToken?
 
     // Loads
     var loading: [UserID: Int] = [:]
@@ -125,6 +125,15 @@ package struct PartitionEngine: ~Copyable {
             && leavingCount < settings.leavingLimit
     }
 
+    /// Whether the partition is owned by the claim with this token: replies to commits and loads that
+    /// were sent under another one are not handed in.
+    package func holds(_ token: OwnerToken) -> Bool { phase == .owned && self.token == token }
+
+    /// Whether the claim with this token is the one whose outcome is waited for.
+    package func awaits(_ token: OwnerToken) -> Bool {
+        phase == .claiming && awaited == token
+    }
+
     /// Changes how much the cache may hold; what is too much leaves by and by.
     package mutating func setCapacity(_ capacity: CacheCapacity) {
         self.capacity = capacity
@@ -159,6 +168,7 @@ package struct PartitionEngine: ~Copyable {
         ahead.removeAll()
         whole = false
         token = nil
+        awaited = nil
         parked.removeAll()
         deadLetters.removeAll()
         forgetLoads()

@@ -1,0 +1,105 @@
+// Looks at single records: which one is at this offset? For the question whether a topic is still the
+// one that the stored position belongs to.
+
+/// A copy of a record.
+package struct ProbedRecord: Sendable {
+    package var partition: Int32
+    package var offset: Int64
+    /// Milliseconds since 1970; -1 if not known.
+    package var timestampMilliseconds: Int64
+    package var key: [UInt8]?
+    package var value: [UInt8]?
+    /// See `recordFingerprint`.
+    package var fingerprint: UInt64
+}
+
+/// What a look at an offset found.
+package enum ProbeResult: Sendable {
+    /// The record at the offset, or the first after it where compaction or a transaction left a gap.
+    case record(ProbedRecord)
+    /// The log ends at or before the offset, or nothing but markers of transactions follows it.
+    case nothingThere
+    /// `.outOfRange` if the log begins after the offset or ends before it; anything else as it came.
+    case failed(KafkaLogError)
+}
+
+/// Reads the first record at or after each offset, with a reader of its own, in the order of
+/// `positions` (each partition at most once). Errors: the brokers cannot be asked in time.
+package func probeRecords(
+    _ settings: KafkaSettings, at positions: [PartitionOffset], within duration: Duration
+) throws(KafkaLogError) -> [ProbeResult] {
+    let deadline = Deadline(within: duration)
+    let wake = Wake()
+    var reader = try LogReader(settings, role: .probe, wake: wake)
+    let found = try look(at: positions, with: &reader, until: deadline, wake: wake)
+    // It has nothing to lose: what does not stop in time stops later.
+    _ = reader.close(within: .milliseconds(max(deadline.remainingMilliseconds(), 1000)))
+    return found
+}
+
+private func look(
+    at positions: [PartitionOffset], with reader: inout LogReader, until deadline: Deadline,
+    wake: Wake
+) throws(KafkaLogError) -> [ProbeResult] {
+    let logs = try reader.watermarks(
+        of: positions.map(\.partition), within: .milliseconds(deadline.remainingMilliseconds()))
+    var results = [ProbeResult](repeating: .nothingThere, count: positions.count)
+    var open: [Look] = []
+    for (index, position) in positions.enumerated() {
+        // At the end nothing is there yet; librdkafka would wait for it.
+        if position.offset == logs[index].high && position.offset >= logs[index].low { continue }
+        let queue = try reader.start(position.partition, at: position.offset, wake: wake.fd)
+        open.append(Look(index, queue))
+    }
+    while !open.isEmpty && !deadline.passed {
+        wake.wait(milliseconds: deadline.remainingMilliseconds())
+        wake.clear()
+        open.removeAll { look in
+            guard let result = look.take() else { return false }
+            results[look.index] = result
+            return true
+        }
+    }
+    return results
+}
+
+/// A look that waits for its record. A class because an array cannot hold what is not copyable.
+private final class Look {
+    let index: Int
+    private var queue: PartitionQueue
+
+    init(_ index: Int, _ queue: consuming PartitionQueue) {
+        self.index = index
+        self.queue = queue
+    }
+
+    /// The result, once there is one.
+    func take() -> ProbeResult? {
+        var found: ProbedRecord?
+        let turn = queue.consume(limit: 1) { record in
+            found = ProbedRecord(record)
+            return false
+        }
+        if let found { return .record(found) }
+        guard let error = turn.error, !error.isRetriable else { return nil }
+        return .failed(error)
+    }
+}
+
+extension ProbedRecord {
+    fileprivate init(_ record: borrowing Record) {
+        partition = record.partition
+        offset = record.offset
+        timestampMilliseconds = record.timestampMilliseconds
+        if let span = record.key { key = [UInt8](span) }
+        if let span = record.value { value = [UInt8](span) }
+        fingerprint = record.fingerprint
+    }
+}
+
+extension [UInt8] {
+    fileprivate init(_ span: RawSpan) {
+        // The bytes are copied before the span ends.
+        self = unsafe span.withUnsafeBytes { unsafe Array($0) }
+    }
+}
