@@ -153,7 +153,9 @@ package final class Simulation {
                 users, channels: plan.channels, most: plan.mostChannels, isHot: plan.isHot,
                 random: &random)
             for _ in 0..<plan.records {
-                if let text = maker.add(to: &truth, plan.weights, &tally, &random) { fail(text) }
+                let text = maker.add(to: &truth, plan.weights, &tally, &random)
+                trace("partition \(partition) \(truth.end - 1): \(truth.records.last!.content)")
+                if let text { fail(text) }
             }
             truth.finish()
             truths.append(truth)
