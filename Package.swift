@@ -27,6 +27,7 @@ let package = Package(
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLinux"),
         .target(name: "CMemory"),
+        .target(name: "CBench"),
 
         .target(name: "ReadStateCore", dependencies: ["CMemory"], swiftSettings: strict),
         .target(
@@ -57,7 +58,7 @@ let package = Package(
         .executableTarget(
             name: "readstates-simulate", dependencies: ["Simulator"], swiftSettings: strict),
         .executableTarget(
-            name: "readstates-bench", dependencies: ["ReadStateCore", "ReadStateWire", "CMemory"],
+            name: "readstates-bench", dependencies: ["ReadStateCore", "ReadStateWire", "CBench"],
             swiftSettings: strict),
 
         .target(
