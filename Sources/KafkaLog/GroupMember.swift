@@ -54,6 +54,8 @@ package struct GroupMember: ~Copyable {
     /// When `poll` was last called, and how long the group surely waits for that.
     private var lastPoll = ContinuousClock.now
     private let patience: Duration
+    /// Whether the events in the queue may tell of a time when we did not poll for longer than that.
+    private var stoodStill = false
     /// Between giving up everything and the next assignment, in an eager group: we are joining.
     private var isJoining = false
 
@@ -81,11 +83,14 @@ package struct GroupMember: ~Copyable {
 
     /// The next event, nil if there is none. Never waits.
     mutating func poll() -> MemberEvent? {
+        if lastPoll.duration(to: .now) > patience { stoodStill = true }
         defer { lastPoll = .now }
         while let event = unsafe handle.nextEvent() {
             defer { unsafe rd_kafka_event_destroy(event) }
             if let result = unsafe take(event) { return result }
         }
+        // Whatever happened while we stood still was in the queue.
+        stoodStill = false
         return nil
     }
 
@@ -166,7 +171,6 @@ package struct GroupMember: ~Copyable {
             revoking = changed
             // librdkafka forgets to say so where a rebalance had begun before we were thrown out
             // for not polling. So we look at the clock ourselves.
-            let stoodStill = lastPoll.duration(to: .now) > patience
             let lost = unsafe rd_kafka_assignment_lost(handle.rk) != 0 || stoodStill
             return .revoked(changed, lost: lost, assignment: assignment)
         default:

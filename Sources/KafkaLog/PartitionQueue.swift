@@ -124,6 +124,10 @@ package struct ConsumeResult: Sendable {
 
     private static let needsNudges = rd_kafka_version() < 0x0202_0000
 
+    /// Forgets the wake-ups so far, where the queue has a descriptor of its own. To be called
+    /// before `consume`, never after.
+    package borrowing func clearWake() { ownWake?.clear() }
+
     /// Lets librdkafka fetch the partition into this queue. False with librdkafka's last error.
     func startFetching(_ topic: OpaquePointer) -> Bool {
         // Topic and queue are alive; librdkafka takes references of its own.

@@ -114,7 +114,7 @@ func take(
     _ count: Int, from queue: inout PartitionQueue, within limit: Duration = ordinaryDeadline
 ) throws -> [(offset: Int64, value: String)] {
     var records: [(offset: Int64, value: String)] = []
-    try waitUntil("\(count) records", within: limit, seen: { "\(records.count) records" }) {
+    try waitUntil("\(count) records", within: limit, seen: "\(records.count) records") {
         let turn = queue.consume(limit: count - records.count) { record in
             var text = "-"
             if let value = record.value { text = String(value) }

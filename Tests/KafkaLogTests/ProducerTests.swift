@@ -10,7 +10,7 @@ import Testing
         _ count: Int, from producer: inout Producer
     ) throws -> [UInt64: Delivery] {
         var found: [UInt64: Delivery] = [:]
-        try waitUntil("\(count) deliveries", seen: { "\(found)" }) {
+        try waitUntil("\(count) deliveries", seen: "\(found)") {
             producer.poll { event in
                 if case .delivered(let delivery) = event { found[delivery.ticket] = delivery }
             }
@@ -107,7 +107,8 @@ import Testing
         defer { withExtendedLifetime(cluster) {} }
         let settings = try cluster.settings(partitions: 1)
         var producer = try Producer(
-            settings.with(("queue.buffering.max.messages", "10"), ("linger.ms", "1000")), for: .bulk)
+            settings.with(("queue.buffering.max.messages", "10"), ("linger.ms", "1000")), for: .bulk
+        )
         for ticket in 0..<10 as Range<UInt64> {
             let outcome = try producer.produce(key: nil, value: value.span.bytes, ticket: ticket)
             #expect(outcome == .queued)

@@ -8,7 +8,7 @@ import Testing
     /// A wait that fails says what it waited for and what it saw last.
     @Test func aFailedWaitTellsWhatItSaw() throws {
         let failure = #expect(throws: DeadlinePassed.self) {
-            try waitUntil("rain", within: .milliseconds(20), seen: { "sun" }) { false }
+            try waitUntil("rain", within: .milliseconds(20), seen: "sun") { false }
         }
         let text = try #require(failure).description
         #expect(text.contains("rain") && text.contains("sun"))
@@ -26,7 +26,7 @@ import Testing
 
     /// Signals reach a child: a stopped one does nothing until it is continued, a killed one is gone.
     @Test func signalsReachAChild() throws {
-        let child = try ChildProcess(["sh", "-c", "trap 'echo term; exit 3' TERM; cat /dev/zero"])
+        let child = try ChildProcess(["tail", "-f", "/dev/null"])
         child.pause()
         try waitUntil("a stopped child") { try processState(child.identifier) == "T" }
         child.resume()
@@ -37,7 +37,7 @@ import Testing
 
     /// A child dies with its owner's last reference, without a word from the owner.
     @Test func aForgottenChildIsKilled() throws {
-        var child: ChildProcess? = try ChildProcess(["cat", "/dev/zero"])
+        var child: ChildProcess? = try ChildProcess(["tail", "-f", "/dev/null"])
         let identifier = try #require(child).identifier
         child = nil
         #expect(kill(identifier, 0) == -1)
@@ -46,7 +46,7 @@ import Testing
     /// A child does not outlive a parent that was killed: here a shell stands for the test process.
     @Test func aChildDiesWithAKilledParent() throws {
         let parent = try ChildProcess([
-            "sh", "-c", "setpriv --pdeathsig KILL -- cat /dev/zero >/dev/null & echo $!; wait",
+            "sh", "-c", "setpriv --pdeathsig KILL -- tail -f /dev/null & echo $!; wait",
         ])
         let line = try parent.waitForLine("the child's id") { Int32($0) != nil }
         let child = try #require(Int32(line))

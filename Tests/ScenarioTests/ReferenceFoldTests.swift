@@ -36,7 +36,8 @@ import Testing
         expect(
             try fold(
                 #""message_sent":{"message_id":"10"}"#, #""message_read":{"message_id":"10"}"#,
-                #""op_id":"30","marked_unread":{"message_id":"10","unread":[{"message_id":"10","mention":true}]}"#,
+                #""op_id":"30","marked_unread":{"message_id":"10","unread":["#
+                    + #"{"message_id":"10","mention":true}]}"#,
                 #""op_id":"25","message_read":{"message_id":"12"}"#),
             read: 9, last: 10, unread: 1, mentions: 1)
     }
@@ -45,7 +46,8 @@ import Testing
     @Test func deletedStaysDeleted() throws {
         expect(
             try fold(
-                #""message_deleted":{"message_ids":["10"]}"#, #""message_sent":{"message_id":"10"}"#,
+                #""message_deleted":{"message_ids":["10"]}"#,
+                #""message_sent":{"message_id":"10"}"#,
                 #""message_sent":{"message_id":"11"}"#,
                 #""mention_changed":{"message_id":"11","mentioned":true}"#),
             read: 0, last: 11, unread: 1, mentions: 1)
@@ -78,6 +80,19 @@ import Testing
         expect(fold, read: 10, last: 10, unread: 0, mentions: 0)
         try fold.apply(line: #"{"user_id":"7","user_erased":{}}"#)
         #expect(fold.all.isEmpty)
+    }
+
+    /// The trace is whole, and its read states are those that were worked out when it was taken.
+    @Test func theTraceIsWhole() throws {
+        var fold = ReferenceFold()
+        try fold.apply(lines: try Trace.lines())
+        let all = fold.all.values
+        #expect(fold.eventCount == 300_000)
+        #expect(fold.users.count == 1_116)
+        #expect(fold.all.count == 1_285)
+        #expect(all.reduce(0) { $0 + $1.unreadCount } == 75_640)
+        #expect(all.reduce(0) { $0 + $1.mentionCount } == 339)
+        #expect(all.map(\.unreadCount).max() == 919)
     }
 
     /// A kind that the fold does not know is an error, not nothing.

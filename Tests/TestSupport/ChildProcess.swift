@@ -93,7 +93,7 @@ package final class ChildProcess: Sendable {
     @discardableResult
     package func wait(within limit: Duration = ordinaryDeadline) throws -> Ending {
         try waitFor(
-            "end of \(arguments.joined(separator: " "))", within: limit, seen: { self.tail }
+            "end of \(arguments.joined(separator: " "))", within: limit, seen: tail
         ) { ending }
     }
 
@@ -122,7 +122,7 @@ package final class ChildProcess: Sendable {
     package func waitForLine(
         _ what: String, within limit: Duration = ordinaryDeadline, _ matches: (String) -> Bool
     ) throws -> String {
-        try waitFor(what, within: limit, seen: { self.tail }) {
+        try waitFor(what, within: limit, seen: tail) {
             let isEnded = ending != nil
             if let line = (errorLines + outputLines).first(where: matches) { return line }
             if isEnded {
@@ -244,7 +244,7 @@ private func spawn(_ launch: Launch) -> (pid_t, Int32) {
 
     var arguments: [UnsafeMutablePointer<CChar>?] = launch.arguments.map { strdup($0) } + [nil]
     var environment: [UnsafeMutablePointer<CChar>?] = launch.environment.map { strdup($0) } + [nil]
-    defer { (arguments + environment).forEach { free($0) } }
+    defer { for text in arguments + environment { free(text) } }
     var process = pid_t()
     let code = posix_spawnp(
         &process, launch.arguments[0], &actions, &attributes, &arguments, &environment)

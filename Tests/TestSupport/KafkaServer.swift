@@ -105,7 +105,7 @@ package final class KafkaServer: Sendable {
         let started = try ChildProcess(
             ["\(home)/bin/kafka-server-start.sh", configuration], environment: environment)
         process.withLock { $0 = started }
-        try waitUntil("Kafka on \(bootstrap)", within: .seconds(180), seen: { started.tail }) {
+        try waitUntil("Kafka on \(bootstrap)", within: .seconds(180), seen: started.tail) {
             if let ending = started.ending {
                 throw DeadlinePassed(description: "Kafka ended: \(ending)\n\(started.tail)")
             }

@@ -75,7 +75,7 @@ package final class ReadStatesProgram: Sendable {
 
     /// Waits until the worker says that it is ready.
     package func waitUntilReady(within limit: Duration = ordinaryDeadline) throws {
-        try waitUntil("a ready worker", within: limit, seen: { self.process.tail }) {
+        try waitUntil("a ready worker", within: limit, seen: process.tail) {
             if let ending = process.ending {
                 throw DeadlinePassed(description: "ended: \(ending)\n\(process.tail)")
             }

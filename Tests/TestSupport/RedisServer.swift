@@ -68,7 +68,7 @@ package final class RedisServer: Sendable {
         }
         let started = try ChildProcess(arguments)
         process.withLock { $0 = started }
-        try waitUntil("redis-server on port \(port)", seen: { started.tail }) {
+        try waitUntil("redis-server on port \(port)", seen: started.tail) {
             if let ending = started.ending {
                 throw DeadlinePassed(description: "redis-server ended: \(ending)\n\(started.tail)")
             }

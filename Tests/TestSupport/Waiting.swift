@@ -19,7 +19,7 @@ private let pollInterval: Duration = .milliseconds(5)
 /// - Throws: `DeadlinePassed` with `what` and `seen()`, or what `probe` throws.
 package func waitFor<Value>(
     _ what: String, within limit: Duration = ordinaryDeadline,
-    seen: () -> String = { "" }, _ probe: () throws -> Value?
+    seen: @autoclosure () -> String = "", _ probe: () throws -> Value?
 ) throws -> Value {
     let end = ContinuousClock.now + limit
     while true {
@@ -33,16 +33,16 @@ package func waitFor<Value>(
 /// - Throws: `DeadlinePassed` with `what` and `seen()`, or what `condition` throws.
 package func waitUntil(
     _ what: String, within limit: Duration = ordinaryDeadline,
-    seen: () -> String = { "" }, _ condition: () throws -> Bool
+    seen: @autoclosure () -> String = "", _ condition: () throws -> Bool
 ) throws {
-    try waitFor(what, within: limit, seen: seen) { try condition() ? () : nil }
+    try waitFor(what, within: limit, seen: seen()) { try condition() ? () : nil }
 }
 
 /// `waitFor` for asynchronous tests: between two looks the thread is free for other tests.
 package func eventually<Value>(
     _ what: String, within limit: Duration = ordinaryDeadline,
     isolation: isolated (any Actor)? = #isolation,
-    seen: () -> String = { "" }, _ probe: () async throws -> Value?
+    seen: @autoclosure () -> String = "", _ probe: () async throws -> Value?
 ) async throws -> Value {
     let end = ContinuousClock.now + limit
     while true {

@@ -5,3 +5,12 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+
+// Pins the calling thread to a core; 0 or an errno value.
+int clinux_pin_thread(int cpu);
+// Names the calling thread as `top -H` shows it, at most 15 bytes.
+void clinux_name_thread(const char *name);
+// How many cores this process may run on, at least 1.
+int clinux_usable_cores(void);
+// The process' environment: `NAME=value` strings, ended by a null pointer.
+char **clinux_environment(void);

@@ -1,0 +1,46 @@
+# Everything this project can do with one word. What is missing on the machine is installed first
+# (scripts/install-deps; nothing happens when nothing is missing). Needs the Swift 6.3 toolchain.
+
+SWIFT := swift
+RELEASE := $(SWIFT) build -c release
+SOURCES := Package.swift Sources Tests
+
+.PHONY: help demo build test lint format bench simulate model dist clean install-deps
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## everything at once: publish, work, query, print; needs nothing running
+	.build/release/readstates demo
+
+build: install-deps ## the release executable, .build/release/readstates
+	$(RELEASE) --product readstates
+
+test: lint build ## format check, builds, all tests; with KAFKA_HOME=DIR also against a real Kafka
+	READSTATES_BINARY="$(CURDIR)/.build/release/readstates" $(SWIFT) test --disable-xctest
+
+lint: install-deps ## check the format of all Swift files
+	$(SWIFT) format lint --strict --recursive $(SOURCES)
+
+format: ## rewrite all Swift files in the house format
+	$(SWIFT) format --in-place --recursive $(SOURCES)
+
+bench: install-deps ## benchmarks of the cache, the codecs and their baselines; ARGS=... goes to it
+	$(RELEASE) --product readstates-bench
+	.build/release/readstates-bench $(ARGS)
+
+simulate: install-deps ## random faults against the engine; ARGS="--seed N" repeats a run
+	$(RELEASE) --product readstates-simulate
+	.build/release/readstates-simulate $(ARGS)
+
+model: ## model-check the commit protocol; TLA2TOOLS=JAR, BOUNDS=quick|full, BUG="no fence"
+	@scripts/model
+
+dist: install-deps ## dist/readstates.tar.gz: executable without need of a toolchain, unit, settings
+	@scripts/dist
+
+install-deps: ## Debian packages that the build and the tests need, where they are missing
+	@scripts/install-deps
+
+clean: ## forget all build results
+	rm -rf .build dist

@@ -1,0 +1,286 @@
+// Events, applied where the states are. What happens nearly always has a short way of its own that works
+// on the packed form: a newer message, a read, an own message, and the same on states with a window.
+// Everything else is unpacked, put through the rules (`ReadState+Apply`), and packed again. Tests hold
+// the short ways against the rules, event by event.
+
+extension ReadStateCache {
+    /// Applies an event of the user at `slot`; true if it changed anything.
+    @inline(__always)
+    package mutating func apply(_ event: Event, entries: Span<Entry>, to slot: UserSlot) -> Bool {
+        switch event.kind {
+        case .messageSent(let id, let mention, let own):
+            return send(id.rawValue, mention, own, event, entries, slot.rawValue)
+        case .messageRead(let id):
+            return read(id, in: event.channel, op: event.op, slot.rawValue)
+        default:
+            return applyRare(event, entries, slot.rawValue)
+        }
+    }
+
+    @inline(never)
+    private mutating func applyRare(_ event: Event, _ entries: Span<Entry>, _ slot: UInt32) -> Bool {
+        switch event.kind {
+        case .readMany(let range):
+            var changed = false
+            for index in range.indices {
+                let entry = entries[index]
+                let message = MessageID(entry.second)
+                changed = read(message, in: ChannelID(entry.first), op: event.op, slot) || changed
+            }
+            return changed
+        case .userErased:
+            if records[slot].count == 0 { return false }
+            dropStates(slot)
+            records[slot].set(UserRecord.Flag.rewrite, true)
+            return true
+        default:
+            return applyByRules(event, entries, slot)
+        }
+    }
+
+    @inline(__always)
+    private mutating func send(
+        _ id: UInt64, _ mention: Bool, _ own: Bool, _ event: Event, _ entries: Span<Entry>,
+        _ slot: UInt32
+    ) -> Bool {
+        guard let place = locate(event.channel.rawValue, of: records[slot]), window > 0 else {
+            return applyByRules(event, entries, slot)
+        }
+        let state: PackedState = slab.load(at: place.value)
+        let next: PackedState?
+        if state.isExtended {
+            next = own ? nil : sendExtended(id, mention, state)
+        } else if own {
+            next = state.sentOwn(id)
+        } else {
+            next = state.sent(id, mention: mention) ?? sendSecond(id, mention, state, place, slot)
+        }
+        guard let next else { return applyByRules(event, entries, slot) }
+        replace(at: place, with: next)
+        return true
+    }
+
+    @inline(__always)
+    private mutating func read(
+        _ id: MessageID, in channel: ChannelID, op: MessageID, _ slot: UInt32
+    ) -> Bool {
+        if let place = locate(channel.rawValue, of: records[slot]), window > 0 {
+            let state: PackedState = slab.load(at: place.value)
+            if !state.isExtended {
+                if let step = state.read(id.rawValue) {
+                    if step.changed { replace(at: place, with: step.state) }
+                    return step.changed
+                }
+            } else if let next = readAllExtended(id.rawValue, state) {
+                let side = SideBlock(rest: state.rest)
+                replace(at: place, with: next)
+                freeSide(side)
+                return true
+            }
+        }
+        return change(channel.rawValue, slot) { $0.read(id, op: op) }
+    }
+
+    @inline(__always)
+    private mutating func replace(at place: StatePlace, with state: PackedState) {
+        slab.store(state, at: place.value)
+        let channel: UInt64 = slab.load(at: place.channel)
+        slab.store(channel | Self.changedBit, at: place.channel)
+    }
+
+    // MARK: Windows in place
+
+    /// A second unread message makes a state extended: the first goes into a side block, the newer one
+    /// is implied by the state.
+    private mutating func sendSecond(
+        _ id: UInt64, _ mention: Bool, _ state: PackedState, _ place: StatePlace, _ slot: UInt32
+    ) -> PackedState? {
+        let first = state.message
+        guard window > 1, id > first,
+            state.mode == PackedState.Mode.one || state.mode == PackedState.Mode.oneMention
+        else { return nil }
+        var side = SideBlock(rest: 0)
+        let lastRead = state.lastRead
+        let base = lastRead == 0 ? first : lastRead
+        side.stride = 6
+        while first - base >= side.mentionBit { side.stride += 1 }
+        side.set(SideBlock.Flag.neverRead, lastRead == 0)
+        side.set(SideBlock.Flag.implied, true)
+        side.set(SideBlock.Flag.impliedMention, mention)
+        side.count = 2
+        (side.block, side.sizeClass) = allocateSide(side.bytes, for: place.index, of: slot)
+        slab.store(base, at: side.offset + SideBlock.base)
+        let entry = (first - base) | (state.mentions == 1 ? side.mentionBit : 0)
+        side.appendEntry(entry, at: 0, in: &slab)
+        return PackedState(message: id | PackedState.extendedBit, rest: side.rest)
+    }
+
+    /// A newer message of somebody else on a state with a window; nil if it needs the long way.
+    private mutating func sendExtended(
+        _ id: UInt64, _ mention: Bool, _ state: PackedState
+    ) -> PackedState? {
+        var side = SideBlock(rest: state.rest)
+        let last = state.lastMessage
+        guard id > last, side.hasBlock, side.removedCount == 0 else { return nil }
+        let base: UInt64 = slab.load(at: side.offset &+ SideBlock.base)
+        if side.has(SideBlock.Flag.implied) {
+            // The message that was the newest is written down.
+            let distance = last &- base
+            guard distance < side.mentionBit else { return nil }
+            if side.count == window {
+                guard dropOldestPlain(&side) else { return nil }
+            }
+            let index = side.entryCount
+            side.count &+= 1
+            makeRoom(for: &side)
+            let mentioned = side.has(SideBlock.Flag.impliedMention)
+            side.appendEntry(distance | (mentioned ? side.mentionBit : 0), at: index, in: &slab)
+        } else {
+            // The newest message was not unread, so last read may be above it.
+            guard side.count < window, side.has(SideBlock.Flag.neverRead) || id > base else {
+                return nil
+            }
+            side.count &+= 1
+            side.set(SideBlock.Flag.implied, true)
+        }
+        side.set(SideBlock.Flag.impliedMention, mention)
+        return PackedState(message: id | PackedState.extendedBit, rest: side.rest)
+    }
+
+    /// Lets the oldest plain message of a full window out; false if that is not as simple.
+    private mutating func dropOldestPlain(_ side: inout SideBlock) -> Bool {
+        guard side.has(SideBlock.Flag.older) else { return false }
+        let older: UInt32 = slab.load(at: side.offset &+ side.older)
+        guard older < .max else { return false }
+        var index = 0
+        let count = side.entryCount
+        while index < count, side.entry(index, in: slab) & side.mentionBit != 0 { index &+= 1 }
+        guard index < count else { return false }
+        let start = side.offset &+ side.entries
+        slab.copy(
+            (count &- index &- 1) &* side.stride, from: start &+ (index &+ 1) &* side.stride,
+            to: start &+ index &* side.stride)
+        slab.store(older &+ 1, at: side.offset &+ side.older)
+        side.count &-= 1
+        return true
+    }
+
+    /// Moves a side block to a larger class if its last entry does not fit any more.
+    @inline(__always)
+    private mutating func makeRoom(for side: inout SideBlock) {
+        let bytes = side.bytes
+        if bytes > slab.blockBytes(side.sizeClass) { moveToLarger(&side, bytes) }
+    }
+
+    private mutating func moveToLarger(_ side: inout SideBlock, _ bytes: Int) {
+        let old = side
+        side.sizeClass = Self.sideClass(for: bytes)
+        side.block = slab.allocate(side.sizeClass, owner: slab.load(at: old.offset))
+        slab.copy(bytes &- side.stride &- 4, from: old.offset &+ 4, to: side.offset &+ 4)
+        freeSide(old)
+    }
+
+    /// Everything is read, of a state that had a window: what is left fits the short form, or nil.
+    private func readAllExtended(_ id: UInt64, _ state: PackedState) -> PackedState? {
+        let side = SideBlock(rest: state.rest)
+        let last = state.lastMessage
+        let rare = SideBlock.Flag.rewind | SideBlock.Flag.left
+        guard id >= last, !side.has(rare), side.removedCount == 0, side.hasBlock else { return nil }
+        if !side.has(SideBlock.Flag.neverRead) {
+            guard id > slab.load(UInt64.self, at: side.offset &+ SideBlock.base) else { return nil }
+        }
+        let own: UInt64 =
+            side.has(SideBlock.Flag.own) ? slab.load(at: side.offset &+ side.own) : 0
+        return PackedState(allReadUpTo: id, last: last, own: own)
+    }
+
+    // MARK: The long way
+
+    /// Applies an event of one channel by the rules.
+    @inline(never)
+    private mutating func applyByRules(
+        _ event: Event, _ entries: Span<Entry>, _ slot: UInt32
+    ) -> Bool {
+        let window = window
+        return change(event.channel.rawValue, slot) { state in
+            state.apply(event, entries: entries, window: window)
+        }
+    }
+
+    /// Unpacks a state, lets `body` change it, and packs it again where `body` says that it did.
+    private mutating func change(
+        _ channel: UInt64, _ slot: UInt32, by body: (inout ReadState) -> Bool
+    ) -> Bool {
+        var state = ReadState()
+        swap(&state, &scratch)
+        defer { swap(&state, &scratch) }
+        let place = locate(channel, of: records[slot])
+        state.reset()
+        if let place { unpack(slab.load(at: place.value), into: &state) }
+        guard body(&state) else { return false }
+        store(state, at: place ?? append(channel, to: slot), of: slot, changed: true)
+        return true
+    }
+
+    /// Unpacks into a state that is fresh.
+    func unpack(_ packed: PackedState, into state: inout ReadState) {
+        if packed.isExtended {
+            state.lastMessage = MessageID(packed.lastMessage)
+            SideBlock(rest: packed.rest).unpack(into: &state, from: slab)
+        } else {
+            packed.unpack(into: &state)
+        }
+    }
+
+    /// Takes a state over from the store: not a change.
+    package mutating func load(
+        _ state: borrowing ReadState, channel: ChannelID, into slot: UserSlot
+    ) {
+        let place =
+            locate(channel.rawValue, of: records[slot.rawValue])
+            ?? append(channel.rawValue, to: slot.rawValue)
+        store(state, at: place, of: slot.rawValue, changed: false)
+    }
+
+    /// Makes room for a number of states before they are loaded.
+    package mutating func reserve(_ count: Int, at slot: UserSlot) {
+        let record = records[slot.rawValue]
+        if count > 0, record.block == none || count > slab.capacity(record.sizeClass) {
+            reserve(count, at: slot.rawValue)
+        }
+    }
+
+    /// Packs a state into its place.
+    mutating func store(
+        _ state: borrowing ReadState, at place: StatePlace, of slot: UInt32, changed: Bool
+    ) {
+        let old: PackedState = slab.load(at: place.value)
+        var replaced: SideBlock? = old.isExtended ? SideBlock(rest: old.rest) : nil
+        let next: PackedState
+        if let short = PackedState(state) {
+            next = short
+        } else {
+            var side = state.left ? SideBlock.left : SideBlock(of: state)
+            if !state.left {
+                let bytes = side.bytes
+                if let had = replaced, had.hasBlock,
+                    had.sizeClass == Self.sideClass(for: bytes)
+                {
+                    (side.block, side.sizeClass) = (had.block, had.sizeClass)
+                    replaced = nil
+                } else {
+                    (side.block, side.sizeClass) = allocateSide(bytes, for: place.index, of: slot)
+                }
+                side.write(state, in: &slab)
+            }
+            next = PackedState(
+                message: state.lastMessage.rawValue | PackedState.extendedBit, rest: side.rest)
+        }
+        slab.store(next, at: place.value)
+        if changed {
+            let channel: UInt64 = slab.load(at: place.channel)
+            slab.store(channel | Self.changedBit, at: place.channel)
+        }
+        if let replaced { freeSide(replaced) }
+    }
+}

@@ -1,0 +1,98 @@
+// What the store does not have yet: a list of dirty users, oldest change first. A user enters it with
+// its first change and stays where it is until a commit takes it out, however often it changes
+// meanwhile; while that commit is on its way it may become dirty again. Only dirty users have an entry.
+
+/// A dirty user's place in the list.
+struct DirtyEntry: BitwiseCopyable {
+    /// Neighbours; `newer` also links free entries.
+    var newer = none
+    var older = none
+    var slot: UInt32
+    /// When it became dirty: the low 32 bits of the milliseconds (they turn over after 49 days, and
+    /// nobody stays dirty that long).
+    var since: UInt32
+    var firstOffset: Int64
+}
+
+extension ReadStateCache {
+    /// Enters a user whose states changed with the event at an offset; nothing if it is dirty already.
+    /// Offsets never go down from one call to the next.
+    package mutating func markDirty(_ user: UserSlot, at offset: Offset, now: Instant) {
+        let slot = user.rawValue
+        if records[slot].dirty != none { return }
+        dirtyClock = max(dirtyClock, now.milliseconds)
+        let entry = DirtyEntry(
+            older: dirtyTail, slot: slot, since: UInt32(truncatingIfNeeded: now.milliseconds),
+            firstOffset: offset.rawValue)
+        let place: UInt32
+        if freeDirty != none {
+            place = freeDirty
+            freeDirty = dirtyEntries[place].newer
+            dirtyEntries[place] = entry
+        } else {
+            place = dirtyEntries.append(entry)
+        }
+        if dirtyTail != none { dirtyEntries[dirtyTail].newer = place } else { dirtyHead = place }
+        dirtyTail = place
+        dirtyCount += 1
+        records[slot].dirty = place
+    }
+
+    @inline(__always)
+    package func isDirty(_ slot: UserSlot) -> Bool { records[slot.rawValue].dirty != none }
+
+    /// The user with the oldest change.
+    package var oldestDirty: UserSlot? {
+        dirtyHead == none ? nil : UserSlot(rawValue: dirtyEntries[dirtyHead].slot)
+    }
+
+    /// The offset with which a dirty user became dirty.
+    package func firstDirtyOffset(_ slot: UserSlot) -> Offset {
+        Offset(dirtyEntry(slot).firstOffset)
+    }
+
+    /// When a dirty user became dirty.
+    package func dirtySince(_ slot: UserSlot) -> Instant {
+        let age = UInt32(truncatingIfNeeded: dirtyClock) &- dirtyEntry(slot).since
+        return Instant(milliseconds: dirtyClock - Int64(age))
+    }
+
+    private func dirtyEntry(_ slot: UserSlot) -> DirtyEntry {
+        let place = records[slot.rawValue].dirty
+        precondition(place != none, "asked of dirty users only")
+        return dirtyEntries[place]
+    }
+
+    /// Takes a dirty user off the list for a commit and tells its first dirty offset.
+    package mutating func beginCommit(_ user: UserSlot) -> Offset {
+        let entry = dirtyEntry(user)
+        let place = records[user.rawValue].dirty
+        if entry.newer != none {
+            dirtyEntries[entry.newer].older = entry.older
+        } else {
+            dirtyTail = entry.older
+        }
+        if entry.older != none {
+            dirtyEntries[entry.older].newer = entry.newer
+        } else {
+            dirtyHead = entry.newer
+        }
+        dirtyEntries[place].newer = freeDirty
+        freeDirty = place
+        dirtyCount -= 1
+        records[user.rawValue].dirty = none
+        records[user.rawValue].set(UserRecord.Flag.committing, true)
+        return Offset(entry.firstOffset)
+    }
+
+    /// The user's commit is done with.
+    package mutating func endCommit(_ slot: UserSlot) {
+        precondition(isCommitting(slot), "a commit ends once")
+        records[slot.rawValue].set(UserRecord.Flag.committing, false)
+    }
+
+    @inline(__always)
+    package func isCommitting(_ slot: UserSlot) -> Bool {
+        records[slot.rawValue].has(UserRecord.Flag.committing)
+    }
+}

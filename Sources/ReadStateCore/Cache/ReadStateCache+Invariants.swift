@@ -1,0 +1,100 @@
+// What must hold between any two operations, for tests and the simulator. Costs as much as everything
+// that is resident; never called in a worker.
+
+extension ReadStateCache {
+    /// Traps, with a sentence, where the cache contradicts itself.
+    package func checkInvariants() {
+        var users = 0
+        var states = 0
+        var blockBytes = 0
+        index.forEachSlot { slot in
+            let record = records[slot]
+            precondition(record.has(UserRecord.Flag.resident), "the index names residents only")
+            precondition(index.find(record.user, in: records) == slot, "a user is found at its slot")
+            users += 1
+            states += Int(record.count)
+            blockBytes += checkBlock(of: record, at: slot)
+        }
+        precondition(users == userCount && states == stateCount, "users and states are counted")
+        precondition(blockBytes == slab.liveBytes, "the charge is what there is")
+        checkRecency()
+        checkDirty()
+        slab.checkInvariants()
+    }
+
+    private func checkBlock(of record: UserRecord, at slot: UInt32) -> Int {
+        guard record.block != none else {
+            precondition(record.count == 0, "states are in a block")
+            return 0
+        }
+        precondition(slab.owner(record.block) == slot, "a block knows its owner")
+        precondition(Int(record.count) <= slab.capacity(record.sizeClass), "states fit their block")
+        var bytes = slab.blockBytes(record.sizeClass)
+        for index in 0..<Int(record.count) {
+            let place = place(index, of: record)
+            let channel = slab.load(UInt64.self, at: place.channel) & ~Self.changedBit
+            precondition(locate(channel, of: record)?.index == index, "a channel is found once")
+            let state: PackedState = slab.load(at: place.value)
+            if state.isExtended { bytes += checkSide(state, index, slot) }
+        }
+        return bytes
+    }
+
+    private func checkSide(_ packed: PackedState, _ index: Int, _ slot: UInt32) -> Int {
+        let side = SideBlock(rest: packed.rest)
+        guard side.hasBlock else { return 0 }
+        precondition(slab.owner(side.block) == slot, "a side block knows its owner")
+        precondition(
+            slab.load(UInt16.self, at: side.offset + 4) == UInt16(truncatingIfNeeded: index),
+            "a side block knows its state")
+        precondition(side.bytes <= slab.blockBytes(side.sizeClass), "a window fits its block")
+        var state = ReadState()
+        unpack(packed, into: &state)
+        precondition(state.window.count <= window, "a window has at most its limit of ids")
+        precondition(state.olderMentions <= state.older, "mentions are a part of the unread")
+        var previous = state.lastRead
+        for message in state.window {
+            precondition(message.id > previous, "a window ascends from above last read")
+            previous = message.id
+        }
+        precondition(
+            state.window.isEmpty || previous <= state.lastMessage, "nothing is newer than last")
+        return slab.blockBytes(side.sizeClass)
+    }
+
+    private func checkRecency() {
+        var listed = 0
+        var newer = none
+        var slot = newest
+        while slot != none {
+            let record = records[slot]
+            precondition(record.newer == newer, "the list leads both ways")
+            precondition(!record.has(UserRecord.Flag.leaving), "who is leaving is off the list")
+            listed += 1
+            newer = slot
+            slot = record.older
+        }
+        precondition(oldest == newer, "the list ends at the least recent")
+        var leaving = 0
+        index.forEachSlot { if records[$0].has(UserRecord.Flag.leaving) { leaving += 1 } }
+        precondition(listed + leaving == userCount, "every user is on the list or leaving")
+    }
+
+    private func checkDirty() {
+        var listed = 0
+        var older = none
+        var offset = Int64.min
+        var place = dirtyHead
+        while place != none {
+            let entry = dirtyEntries[place]
+            precondition(entry.older == older, "the dirty list leads both ways")
+            precondition(entry.firstOffset >= offset, "the oldest change comes first")
+            precondition(records[entry.slot].dirty == place, "a dirty user knows its entry")
+            offset = entry.firstOffset
+            listed += 1
+            older = place
+            place = entry.newer
+        }
+        precondition(dirtyTail == older && listed == dirtyCount, "the dirty are counted")
+    }
+}

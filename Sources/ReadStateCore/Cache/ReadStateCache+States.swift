@@ -1,0 +1,260 @@
+// A user's states: one block, the channels first and side by side, since a search reads only those, then
+// the states. States are added behind each other and never leave before their user does, so a state's
+// place among its user's is fixed. Up to 64 channels are searched one after the other; a larger block
+// ends with an index, places numbered in 16 bits (32 where there are more states than that counts).
+//
+//   | owner, unused (8) | channel with change bit (8 each) | state (16 each) | index, if over 64 |
+
+/// A resident state: its place among its user's, and where its two parts are in the slab.
+struct StatePlace {
+    var index: Int
+    /// Offset of the channel, whose top bit says that the state changed since it was last taken.
+    var channel: Int
+    /// Offset of the packed state.
+    var value: Int
+}
+
+extension ReadStateCache {
+    static let changedBit: UInt64 = 1 << 63
+    static let linearLimit = 64
+
+    // MARK: Size classes
+
+    /// Side blocks come first: steps of 8 bytes up to 128, then eight classes for each doubling.
+    static let sideClasses = 62
+    static let largestSide = 8192
+    /// Blocks of up to 16 states exactly, then eight classes for each doubling.
+    static let blockClasses = 163
+
+    static func addClasses(to slab: inout Slab) {
+        for number in 0..<sideClasses {
+            let bytes = number < 14 ? 24 + 8 * number : step(number - 14, from: 7)
+            let added = slab.addClass(blockBytes: bytes, capacity: bytes)
+            assert(sideClass(for: bytes) == added)
+        }
+        for number in 0..<blockClasses {
+            let capacity = number < 16 ? number + 1 : step(number - 16, from: 4)
+            let added = slab.addClass(blockBytes: blockBytes(capacity), capacity: capacity)
+            assert(blockClass(for: capacity) == added)
+        }
+    }
+
+    /// The size at the end of the n-th of the eight steps to a doubling, beginning above 2^exponent.
+    private static func step(_ number: Int, from exponent: Int) -> Int {
+        (8 + number % 8 + 1) << (exponent - 3 + number / 8)
+    }
+
+    /// The number of the first such step that reaches `size`.
+    @inline(__always)
+    private static func stepNumber(_ size: Int, from exponent: Int) -> Int {
+        let last = size &- 1
+        let doubling = 63 &- last.leadingZeroBitCount
+        return (doubling &- exponent) &* 8 &+ (last &>> (doubling &- 3)) & 7
+    }
+
+    @inline(__always)
+    static func sideClass(for bytes: Int) -> UInt8 {
+        let number = bytes <= 128 ? max(0, (bytes &+ 7) / 8 &- 3) : 14 &+ stepNumber(bytes, from: 7)
+        return UInt8(truncatingIfNeeded: number)
+    }
+
+    static func blockClass(for capacity: Int) -> UInt8 {
+        let number = capacity <= 16 ? capacity - 1 : 16 + stepNumber(capacity, from: 4)
+        precondition(number < blockClasses, "a user has at most \(5 << 20) read states")
+        return UInt8(sideClasses + number)
+    }
+
+    private static func blockBytes(_ capacity: Int) -> Int {
+        let index = capacity > linearLimit ? indexPlaces(capacity) * indexWidth(capacity) : 0
+        return 8 + 24 * capacity + (index + 7) / 8 * 8
+    }
+
+    @inline(__always)
+    static func indexPlaces(_ capacity: Int) -> Int { capacity &+ capacity / 4 }
+    @inline(__always)
+    static func indexWidth(_ capacity: Int) -> Int { capacity < 0xFFFF ? 2 : 4 }
+
+    // MARK: Finding
+
+    @inline(__always)
+    func place(_ index: Int, of record: UserRecord) -> StatePlace {
+        let start = Slab.offset(record.block)
+        let channel = start &+ 8 &+ 8 &* index
+        let value = start &+ 8 &+ 8 &* slab.capacity(record.sizeClass) &+ 16 &* index
+        return StatePlace(index: index, channel: channel, value: value)
+    }
+
+    /// Where a channel's state is, if the user has one.
+    @inline(__always)
+    func locate(_ channel: UInt64, of record: UserRecord) -> StatePlace? {
+        let count = Int(record.count)
+        if count == 0 { return nil }
+        let capacity = slab.capacity(record.sizeClass)
+        let channels = Slab.offset(record.block) &+ 8
+        let index: Int
+        if capacity <= Self.linearLimit {
+            var at = 0
+            while slab.load(UInt64.self, at: channels &+ 8 &* at) & ~Self.changedBit != channel {
+                at &+= 1
+                if at == count { return nil }
+            }
+            index = at
+        } else {
+            let at = locateIndexed(channel, channels: channels, capacity: capacity)
+            if at < 0 { return nil }
+            index = at
+        }
+        return StatePlace(
+            index: index, channel: channels &+ 8 &* index,
+            value: channels &+ 8 &* capacity &+ 16 &* index)
+    }
+
+    /// The place of a channel by the block's index; -1 if it is not there.
+    private func locateIndexed(_ channel: UInt64, channels: Int, capacity: Int) -> Int {
+        let places = Self.indexPlaces(capacity)
+        let start = channels &+ 24 &* capacity
+        var place = Self.home(channel, places)
+        while true {
+            let entry = indexEntry(start, place, capacity)
+            if entry == 0 { return -1 }
+            let index = entry &- 1
+            if slab.load(UInt64.self, at: channels &+ 8 &* index) & ~Self.changedBit == channel {
+                return index
+            }
+            place &+= 1
+            if place == places { place = 0 }
+        }
+    }
+
+    @inline(__always)
+    static func home(_ channel: UInt64, _ places: Int) -> Int {
+        (Int(UserIndex.hash(channel)) &* places) &>> 32
+    }
+
+    @inline(__always)
+    func indexEntry(_ start: Int, _ place: Int, _ capacity: Int) -> Int {
+        Self.indexWidth(capacity) == 2
+            ? Int(slab.load(UInt16.self, at: start &+ 2 &* place))
+            : Int(slab.load(UInt32.self, at: start &+ 4 &* place))
+    }
+
+    // MARK: Adding and dropping
+
+    /// Adds a state for a channel that the user has none of, as the default state and unchanged.
+    mutating func append(_ channel: UInt64, to slot: UInt32) -> StatePlace {
+        var record = records[slot]
+        if record.block == none || Int(record.count) == slab.capacity(record.sizeClass) {
+            reserve(Int(record.count) + 1, at: slot)
+            record = records[slot]
+        }
+        let place = place(Int(record.count), of: record)
+        slab.store(channel, at: place.channel)
+        slab.store(PackedState.fresh, at: place.value)
+        enter(channel, at: place.index, of: record)
+        records[slot].count = record.count + 1
+        stateCount += 1
+        return place
+    }
+
+    /// Gives a user a block for at least `count` states, with the ones it has.
+    mutating func reserve(_ count: Int, at slot: UInt32) {
+        let old = records[slot]
+        let sizeClass = Self.blockClass(for: count)
+        let block = slab.allocate(sizeClass, owner: slot)
+        records[slot].block = block
+        records[slot].sizeClass = sizeClass
+        let record = records[slot]
+        let capacity = slab.capacity(sizeClass)
+        if capacity > Self.linearLimit {
+            let bytes = Self.indexPlaces(capacity) * Self.indexWidth(capacity)
+            slab.clear(bytes, at: Slab.offset(block) + 8 + 24 * capacity)
+        }
+        guard old.block != none else { return }
+        let states = Int(old.count)
+        let from = place(0, of: old)
+        let to = place(0, of: record)
+        slab.copy(8 * states, from: from.channel, to: to.channel)
+        slab.copy(16 * states, from: from.value, to: to.value)
+        if capacity > Self.linearLimit {
+            for index in 0..<states {
+                let channel: UInt64 = slab.load(at: to.channel + 8 * index)
+                enter(channel & ~Self.changedBit, at: index, of: record)
+            }
+        }
+        freeBlock(old.block, old.sizeClass)
+    }
+
+    /// Enters a state into the block's index, if it has one.
+    private mutating func enter(_ channel: UInt64, at index: Int, of record: UserRecord) {
+        let capacity = slab.capacity(record.sizeClass)
+        guard capacity > Self.linearLimit else { return }
+        let places = Self.indexPlaces(capacity)
+        let start = Slab.offset(record.block) + 8 + 24 * capacity
+        var place = Self.home(channel, places)
+        while indexEntry(start, place, capacity) != 0 {
+            place += 1
+            if place == places { place = 0 }
+        }
+        if Self.indexWidth(capacity) == 2 {
+            slab.store(UInt16(index + 1), at: start + 2 * place)
+        } else {
+            slab.store(UInt32(index + 1), at: start + 4 * place)
+        }
+    }
+
+    /// Drops all states of a user.
+    mutating func dropStates(_ slot: UInt32) {
+        let count = Int(records[slot].count)
+        for index in 0..<count {
+            let state: PackedState = slab.load(at: place(index, of: records[slot]).value)
+            if state.isExtended { freeSide(SideBlock(rest: state.rest)) }
+        }
+        stateCount -= count
+        let record = records[slot]
+        records[slot].count = 0
+        records[slot].block = none
+        if record.block != none { freeBlock(record.block, record.sizeClass) }
+    }
+
+    private mutating func freeBlock(_ block: BlockRef, _ sizeClass: UInt8) {
+        slab.free(block, sizeClass)
+        while let moved = slab.compact(sizeClass) { records[moved.owner].block = moved.to }
+    }
+
+    // MARK: Side blocks
+
+    /// A side block of at least `bytes` bytes for a state.
+    mutating func allocateSide(
+        _ bytes: Int, for index: Int, of slot: UInt32
+    ) -> (block: BlockRef, sizeClass: UInt8) {
+        let sizeClass = Self.sideClass(for: bytes)
+        let block = slab.allocate(sizeClass, owner: slot)
+        slab.store(UInt16(truncatingIfNeeded: index), at: Slab.offset(block) + 4)
+        return (block, sizeClass)
+    }
+
+    /// Gives back a side block that no state refers to any more. Other side blocks may move.
+    mutating func freeSide(_ side: SideBlock) {
+        guard side.hasBlock else { return }
+        slab.free(side.block, side.sizeClass)
+        while let moved = slab.compact(side.sizeClass) {
+            let record = records[moved.owner]
+            var index = Int(slab.load(UInt16.self, at: Slab.offset(moved.to) + 4))
+            while true {
+                precondition(index < Int(record.count), "a side block's owner refers to it")
+                let value = place(index, of: record).value
+                var state: PackedState = slab.load(at: value)
+                var reference = SideBlock(rest: state.rest)
+                if state.isExtended && reference.block == moved.from
+                    && reference.sizeClass == side.sizeClass
+                {
+                    reference.block = moved.to
+                    state.rest = reference.rest
+                    slab.store(state, at: value)
+                    break
+                }
+                index += 1 << 16
+            }
+        }
+    }
+}

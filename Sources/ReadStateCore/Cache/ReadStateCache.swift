@@ -1,0 +1,176 @@
+// The resident read states of one partition.
+//
+//   index    | hash, slot + 1 | ...                     8 bytes a place, 0.53 to 0.8 of them in use
+//      |
+//   records  | user | newer | older | block | dirty | count, class, flags |     32 bytes a user
+//      |                                |       |
+//   dirty    | newer | older | slot | since | first offset |           24 bytes, dirty users only
+//      |
+//   block    | owner | channels ... | states ... | channel index if there are many |
+//      |                 8 each        16 each
+//   side     | owner | last read | window ids ... |        states with two or more unread and the like
+//
+// Everything is plain memory in a few regions that grow without copying; links are 32-bit numbers.
+// Nothing in here is reference counted, and no event allocates. What takes time is waiting for memory:
+// an event touches five or six lines that are in no processor cache, one after the other, each telling
+// where the next one is. `lookAhead` walks these steps for the coming events, so that the waits run
+// side by side; it makes the difference between 190 and 70 ns (docs/cache.md).
+//
+// Files by aspect: Region, Slab, UserIndex, PackedState and SideBlock are the parts; `+Recency`,
+// `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+LookAhead` and `+Invariants` the operations.
+
+/// A resident user's place in the cache, for as long as it is resident.
+package struct UserSlot: Hashable, Sendable {
+    package let rawValue: UInt32
+    @inline(__always)
+    init(rawValue: UInt32) { self.rawValue = rawValue }
+}
+
+/// A resident user.
+struct UserRecord: BitwiseCopyable {
+    var user: UInt64
+    /// Neighbours in the recency list; `newer` also links free records.
+    var newer = none
+    var older = none
+    /// The user's states, if there are any.
+    var block: BlockRef = none
+    /// The place in the dirty list, if it is in it.
+    var dirty = none
+    var count: UInt32 = 0
+    var sizeClass: UInt8 = 0
+    var flags: UInt8 = 0
+
+    enum Flag {
+        /// Taken off the recency list, on its way out.
+        static let leaving: UInt8 = 1
+        static let committing: UInt8 = 2
+        /// The next commit replaces all that is stored of the user.
+        static let rewrite: UInt8 = 4
+        static let ahead: UInt8 = 8
+        /// A record in use.
+        static let resident: UInt8 = 16
+    }
+    @inline(__always)
+    func has(_ flag: UInt8) -> Bool { flags & flag != 0 }
+    @inline(__always)
+    mutating func set(_ flag: UInt8, _ value: Bool) {
+        flags = value ? flags | flag : flags & ~flag
+    }
+}
+
+/// The resident read states of one partition, with their recency and what of them is dirty.
+package struct ReadStateCache: ~Copyable {
+    /// Most ids in a read state's window.
+    package let window: Int
+
+    var index = UserIndex()
+    var records = Table<UserRecord>()
+    private var freeRecord = none
+    /// The states' and side blocks' memory.
+    var slab = Slab()
+
+    /// The ends of the recency list.
+    var newest = none
+    var oldest = none
+
+    var dirtyEntries = Table<DirtyEntry>()
+    var freeDirty = none
+    var dirtyHead = none
+    var dirtyTail = none
+    /// Users in the dirty list.
+    package internal(set) var dirtyCount = 0
+    /// The latest moment that a user became dirty, by which the entries' short moments are read.
+    var dirtyClock: Int64 = 0
+
+    /// Read states in the cache, default ones included.
+    package internal(set) var stateCount = 0
+
+    /// Where what is too long for the short ways is unpacked; kept for its arrays' memory.
+    var scratch = ReadState()
+    var pipeline = LookAhead()
+
+    /// An empty cache for windows of `window` ids, 0 to 1000.
+    package init(window: Int) {
+        precondition(window >= 0 && window <= 1000)
+        precondition(MemoryLayout<UserRecord>.stride == 32 && MemoryLayout<DirtyEntry>.stride == 24)
+        self.window = window
+        Self.addClasses(to: &slab)
+    }
+
+    /// Resident users.
+    package var userCount: Int { index.count }
+
+    /// Bytes that the resident users take, all in: blocks of states, side blocks, records, dirty
+    /// entries, and the index as it is. Memory that is held free for reuse is not charged: at most a
+    /// thirty-second of each size class, and a page of it.
+    package var chargedBytes: Int {
+        slab.liveBytes + userCount * Table<UserRecord>.stride
+            + dirtyCount * Table<DirtyEntry>.stride + index.bytes
+    }
+
+    // MARK: Users
+
+    /// Where a user is, if it is resident.
+    @inline(__always)
+    package func find(_ user: UserID) -> UserSlot? {
+        guard let slot = index.find(user.rawValue, in: records) else { return nil }
+        return UserSlot(rawValue: slot)
+    }
+
+    /// Makes a user resident that is not: most recent, without states, clean.
+    package mutating func insert(_ user: UserID) -> UserSlot {
+        assert(find(user) == nil, "a user is resident once")
+        var record = UserRecord(user: user.rawValue)
+        record.flags = UserRecord.Flag.resident
+        let slot: UInt32
+        if freeRecord != none {
+            slot = freeRecord
+            freeRecord = records[slot].newer
+            records[slot] = record
+        } else {
+            slot = records.append(record)
+        }
+        index.insert(user.rawValue, slot: slot)
+        linkNewest(slot)
+        return UserSlot(rawValue: slot)
+    }
+
+    /// Drops a user that is clean and not being committed.
+    package mutating func remove(_ user: UserSlot) {
+        let slot = user.rawValue
+        let record = records[slot]
+        precondition(record.has(UserRecord.Flag.resident), "only a resident user can be dropped")
+        precondition(
+            record.dirty == none && !record.has(UserRecord.Flag.committing),
+            "what the store does not have yet must stay")
+        if !record.has(UserRecord.Flag.leaving) { unlink(slot) }
+        index.remove(record.user, slot: slot)
+        dropStates(slot)
+        records[slot].flags = 0
+        records[slot].newer = freeRecord
+        freeRecord = slot
+    }
+
+    /// Drops everything and gives the memory back.
+    package mutating func removeAll() {
+        self = ReadStateCache(window: window)
+    }
+
+    @inline(__always)
+    package func user(at slot: UserSlot) -> UserID { UserID(records[slot.rawValue].user) }
+
+    /// All resident users, in no particular order.
+    package func forEachUser(_ body: (UserSlot) -> Void) {
+        index.forEachSlot { body(UserSlot(rawValue: $0)) }
+    }
+
+    /// Whether the user's stored states are ahead of the partition's next offset.
+    @inline(__always)
+    package func isAhead(_ slot: UserSlot) -> Bool {
+        records[slot.rawValue].has(UserRecord.Flag.ahead)
+    }
+
+    package mutating func setAhead(_ slot: UserSlot, _ value: Bool) {
+        records[slot.rawValue].set(UserRecord.Flag.ahead, value)
+    }
+}

@@ -1,0 +1,133 @@
+// Memory that grows without being copied. A region is a range of addresses, far larger than what is
+// used of it; a page of it becomes memory when it is first touched. So an array in a region has no
+// moment at which it doubles and copies itself, which at 8 million read states would stop everything
+// for tens of milliseconds.
+//
+// Small regions start with few addresses, since a process may hold the caches of 256 partitions; the
+// page table entries of at most 16 MB are moved when one of them becomes a large one.
+
+import CMemory
+
+/// A growing range of memory, zero where never written. Safe: every access is checked against `used`
+/// in debug builds, and offsets come only from the structures that live in the region.
+@safe struct Region: ~Copyable {
+    /// Owned: reserved in `init` or `extend`, released in `deinit`.
+    private var start: UnsafeMutableRawPointer
+    private var reserved: Int
+    /// How many bytes may be accessed.
+    private(set) var used = 0
+
+    /// Addresses for the small, the middle and the large: what a partition's cache may come to.
+    private static let smallest = 1 << 20
+    private static let middle = 16 << 20
+    private static let largest = 32 << 30
+
+    init() {
+        reserved = Self.smallest
+        guard let range = unsafe cmemory_reserve(reserved) else {
+            preconditionFailure("no addresses left for a region of 1 MB")
+        }
+        unsafe start = range
+    }
+
+    deinit { unsafe cmemory_release(start, reserved) }
+
+    /// Makes the first `bytes` bytes usable.
+    mutating func use(_ bytes: Int) {
+        if bytes > reserved { extend(to: bytes) }
+        used = max(used, bytes)
+    }
+
+    private mutating func extend(to bytes: Int) {
+        // Where address space is rationed, the large range may be refused: then it grows by doubling.
+        for size in [bytes <= Self.middle ? Self.middle : Self.largest, 2 * bytes]
+        where size >= bytes {
+            // The range is ours, and no pointer into it outlives a mutation of this region.
+            if let range = unsafe cmemory_extend(start, reserved, size) {
+                unsafe start = range
+                reserved = size
+                return
+            }
+        }
+        preconditionFailure("no addresses left for a region of \(bytes) bytes")
+    }
+
+    @inline(__always)
+    func load<T: BitwiseCopyable>(_ type: T.Type = T.self, at offset: Int) -> T {
+        assert(offset >= 0 && offset + MemoryLayout<T>.size <= used)
+        // Within `used`; any bit pattern is a value of the plain types that are kept here.
+        return unsafe start.loadUnaligned(fromByteOffset: offset, as: type)
+    }
+
+    @inline(__always)
+    mutating func store<T: BitwiseCopyable>(_ value: T, at offset: Int) {
+        assert(offset >= 0 && offset + MemoryLayout<T>.size <= used)
+        // Within `used`, as above.
+        unsafe start.storeBytes(of: value, toByteOffset: offset, as: T.self)
+    }
+
+    /// Copies bytes within the region; the ranges may overlap.
+    @inline(__always)
+    mutating func copy(_ bytes: Int, from source: Int, to target: Int) {
+        assert(source >= 0 && target >= 0 && max(source, target) + bytes <= used)
+        // Both ranges are within `used`; copyMemory allows overlap.
+        unsafe (start + target).copyMemory(from: start + source, byteCount: bytes)
+    }
+
+    /// Sets bytes to zero.
+    mutating func clear(_ bytes: Int, at offset: Int) {
+        assert(offset >= 0 && offset + bytes <= used)
+        // Within `used`.
+        unsafe (start + offset).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    }
+
+    /// Asks for the cache line at `offset`, which may lie anywhere.
+    @inline(__always)
+    func prefetch(_ offset: Int) {
+        // A prefetch never faults, so any address is fine; it is formed without leaving the range.
+        unsafe cmemory_prefetch(start + (offset < reserved ? offset : 0))
+    }
+
+    /// Gives the memory of a part back to the machine; it reads as zero from then on.
+    mutating func discard(_ bytes: Int, at offset: Int) {
+        assert(offset >= 0 && offset + bytes <= used)
+        // Within `used`, and nothing in there is needed any more, says the caller.
+        unsafe cmemory_discard(start + offset, bytes)
+    }
+
+    /// Makes memory of `bytes` bytes from `offset` on, used or not yet; false if there is none.
+    mutating func populate(_ bytes: Int, at offset: Int) -> Bool {
+        if offset + bytes > reserved { extend(to: offset + bytes) }
+        // Within the reserved range; pages that are in use keep their contents.
+        return unsafe cmemory_populate(start + offset, bytes) == 0
+    }
+}
+
+/// An array of plain values in a region, addressed by 32-bit numbers.
+struct Table<Element: BitwiseCopyable>: ~Copyable {
+    private var region = Region()
+    private(set) var count: UInt32 = 0
+
+    static var stride: Int { MemoryLayout<Element>.stride }
+
+    @inline(__always)
+    subscript(index: UInt32) -> Element {
+        get { region.load(at: Int(index) * Self.stride) }
+        set { region.store(newValue, at: Int(index) * Self.stride) }
+    }
+
+    /// Adds an element and tells its place.
+    mutating func append(_ element: Element) -> UInt32 {
+        let index = count
+        precondition(index < .max, "32 bits number the elements")
+        count += 1
+        region.use(Int(count) * Self.stride)
+        self[index] = element
+        return index
+    }
+
+    @inline(__always)
+    func prefetch(_ index: UInt32) { region.prefetch(Int(index) * Self.stride) }
+
+    mutating func populate(_ bytes: Int) -> Bool { region.populate(bytes, at: 0) }
+}

@@ -1,0 +1,255 @@
+// Blocks of many sizes in one region, packed. Blocks of one size class fill pages of their own, 16 KB
+// for small ones and sixteen times as much for each further tier, so that a page holds at least eight
+// blocks and its unused rest stays small. What of a page was never used is not memory yet.
+//
+//   region  | page of class 3 | page of class 9 | free | page of class 3 | ...
+//   page    | block | block | free block | block | ... | rest |
+//   block   | owner (4 bytes) | the owner's bytes ...                |
+//
+// A freed block goes to its class's free list and is the first to be used again, while its lines are
+// still near. When more than a thirty-second of a class is free, its last block moves into the hole,
+// and pages that become empty return to the pool: that is what the owner in each block is for, the
+// one who holds the only reference must be told. Without moving, a cache whose users change their
+// sizes over a day would fragment for ever; moving at every free would cost three cache misses each.
+//
+// A reference is 32 bits, in units of 8 bytes: 32 GB of blocks in one partition.
+
+/// Where a block is.
+typealias BlockRef = UInt32
+/// Not a block; also the owner of a free block, and the end of a list.
+let none = UInt32.max
+
+/// Packed blocks in size classes.
+struct Slab: ~Copyable {
+    /// A size class.
+    struct Class: BitwiseCopyable {
+        /// A multiple of 8, at least 16.
+        var blockBytes: UInt32
+        /// What the owner of this class of blocks fits into one.
+        var capacity: UInt32
+        var perPage: UInt32
+        var tier: UInt32
+        /// Blocks taken from pages, free ones included.
+        var extent: UInt32 = 0
+        var free: UInt32 = 0
+        var freeHead = none
+        var lastPage = none
+    }
+
+    /// A block that was moved: its owner must be told.
+    struct Relocation {
+        var owner: UInt32
+        var from: BlockRef
+        var to: BlockRef
+    }
+
+    private static let smallPage = 16 << 10
+    private static let tiers = 5
+    private static func pageBytes(_ tier: Int) -> Int { smallPage << (4 * tier) }
+
+    private var region = Region()
+    private var classes = Table<Class>()
+    /// For each small page's number, of the pages that begin there: the page before it in its class,
+    /// or the next free one of its tier.
+    private var links = Table<UInt32>()
+    /// Free pages by tier: those whose memory is kept, and those that gave it back.
+    private var keptPages = InlineArray<5, UInt32>(repeating: none)
+    private var emptyPages = InlineArray<5, UInt32>(repeating: none)
+    private var keptBytes = 0
+    /// Bytes of all blocks in use.
+    private(set) var liveBytes = 0
+
+    /// Adds a size class; its number is the order of adding.
+    mutating func addClass(blockBytes: Int, capacity: Int) -> UInt8 {
+        precondition(blockBytes % 8 == 0 && blockBytes >= 16)
+        var tier = 0
+        while Self.pageBytes(tier) < 8 * blockBytes && tier < Self.tiers - 1 { tier += 1 }
+        let perPage = Self.pageBytes(tier) / blockBytes
+        precondition(perPage > 0, "a block fits a page")
+        return UInt8(
+            classes.append(
+                Class(
+                    blockBytes: UInt32(blockBytes), capacity: UInt32(capacity),
+                    perPage: UInt32(perPage), tier: UInt32(tier))))
+    }
+
+    @inline(__always)
+    func capacity(_ number: UInt8) -> Int { Int(classes[UInt32(number)].capacity) }
+    @inline(__always)
+    func blockBytes(_ number: UInt8) -> Int { Int(classes[UInt32(number)].blockBytes) }
+
+    // MARK: Blocks
+
+    /// A block of the class, its bytes as whoever had them last left them.
+    mutating func allocate(_ number: UInt8, owner: UInt32) -> BlockRef {
+        var sizeClass = classes[UInt32(number)]
+        let block: BlockRef
+        if sizeClass.freeHead != none {
+            block = sizeClass.freeHead
+            unlink(block, in: &sizeClass)
+        } else {
+            let index = sizeClass.extent % sizeClass.perPage
+            if index == 0 { pushPage(to: &sizeClass) }
+            block = Self.block(index, of: sizeClass)
+            sizeClass.extent += 1
+        }
+        classes[UInt32(number)] = sizeClass
+        liveBytes += Int(sizeClass.blockBytes)
+        region.store(owner, at: Self.offset(block))
+        return block
+    }
+
+    /// Gives a block back. Afterwards `compact` must be called until it has nothing to do.
+    mutating func free(_ block: BlockRef, _ number: UInt8) {
+        var sizeClass = classes[UInt32(number)]
+        let offset = Self.offset(block)
+        assert(region.load(UInt32.self, at: offset) != none, "a block is freed once")
+        region.store(none, at: offset)
+        region.store(sizeClass.freeHead, at: offset + 4)
+        region.store(none, at: offset + 8)
+        if sizeClass.freeHead != none {
+            region.store(block, at: Self.offset(sizeClass.freeHead) + 8)
+        }
+        sizeClass.freeHead = block
+        sizeClass.free += 1
+        liveBytes -= Int(sizeClass.blockBytes)
+        classes[UInt32(number)] = sizeClass
+    }
+
+    /// One step towards a packed class: gives up its last block, after moving it into a hole if it is
+    /// in use. Nil when there is nothing (more) to tell to an owner.
+    mutating func compact(_ number: UInt8) -> Relocation? {
+        var sizeClass = classes[UInt32(number)]
+        defer { classes[UInt32(number)] = sizeClass }
+        while sizeClass.free > sizeClass.extent / 32 {
+            let last = Self.block((sizeClass.extent - 1) % sizeClass.perPage, of: sizeClass)
+            let owner: UInt32 = region.load(at: Self.offset(last))
+            var moved: Relocation?
+            if owner == none {
+                unlink(last, in: &sizeClass)
+            } else {
+                let hole = sizeClass.freeHead
+                unlink(hole, in: &sizeClass)
+                region.copy(
+                    Int(sizeClass.blockBytes), from: Self.offset(last), to: Self.offset(hole))
+                moved = Relocation(owner: owner, from: last, to: hole)
+            }
+            sizeClass.extent -= 1
+            if sizeClass.extent % sizeClass.perPage == 0 { popPage(from: &sizeClass) }
+            if let moved { return moved }
+        }
+        return nil
+    }
+
+    private mutating func unlink(_ block: BlockRef, in sizeClass: inout Class) {
+        let next: UInt32 = region.load(at: Self.offset(block) + 4)
+        let previous: UInt32 = region.load(at: Self.offset(block) + 8)
+        if next != none { region.store(previous, at: Self.offset(next) + 8) }
+        if previous != none {
+            region.store(next, at: Self.offset(previous) + 4)
+        } else {
+            sizeClass.freeHead = next
+        }
+        sizeClass.free -= 1
+    }
+
+    @inline(__always)
+    static func offset(_ block: BlockRef) -> Int { Int(block) * 8 }
+
+    private static func block(_ index: UInt32, of sizeClass: Class) -> BlockRef {
+        let offset =
+            Int(sizeClass.lastPage) * smallPage + Int(index) * Int(sizeClass.blockBytes)
+        return BlockRef(offset / 8)
+    }
+
+    // MARK: Pages
+
+    private mutating func pushPage(to sizeClass: inout Class) {
+        let page = takePage(Int(sizeClass.tier))
+        links[page] = sizeClass.lastPage
+        sizeClass.lastPage = page
+    }
+
+    private mutating func popPage(from sizeClass: inout Class) {
+        let page = sizeClass.lastPage
+        sizeClass.lastPage = links[page]
+        returnPage(page, Int(sizeClass.tier))
+    }
+
+    private mutating func takePage(_ tier: Int) -> UInt32 {
+        let kept = keptPages[tier]
+        if kept != none {
+            keptPages[tier] = links[kept]
+            keptBytes -= Self.pageBytes(tier)
+            return kept
+        }
+        let empty = emptyPages[tier]
+        if empty != none {
+            emptyPages[tier] = links[empty]
+            return empty
+        }
+        let first = links.count
+        let smallPages = 1 << (4 * tier)
+        precondition(
+            Int(first) + smallPages <= 1 << 21, "32 GB of blocks in one partition at most")
+        for _ in 0..<smallPages { _ = links.append(none) }
+        // A number at the end of the last block may be read eight bytes wide.
+        region.use(Int(links.count) * Self.smallPage + 8)
+        return first
+    }
+
+    /// An empty page is kept for the next class that grows, unless there are many.
+    private mutating func returnPage(_ page: UInt32, _ tier: Int) {
+        if keptBytes * 16 > liveBytes {
+            region.discard(Self.pageBytes(tier), at: Int(page) * Self.smallPage)
+            links[page] = emptyPages[tier]
+            emptyPages[tier] = page
+        } else {
+            keptBytes += Self.pageBytes(tier)
+            links[page] = keptPages[tier]
+            keptPages[tier] = page
+        }
+    }
+
+    // MARK: Checks
+
+    /// Who holds the reference to a block; `none` if it is free.
+    func owner(_ block: BlockRef) -> UInt32 { region.load(at: Self.offset(block)) }
+
+    /// Traps where blocks in use, free ones and pages do not add up.
+    func checkInvariants() {
+        var bytes = 0
+        for number in 0..<classes.count {
+            let sizeClass = classes[number]
+            var free = 0
+            var block = sizeClass.freeHead
+            while block != none {
+                precondition(owner(block) == none, "a free block has no owner")
+                free += 1
+                block = region.load(at: Self.offset(block) + 4)
+            }
+            precondition(free == sizeClass.free, "free blocks are counted")
+            precondition(free <= sizeClass.extent / 32, "a class is packed")
+            bytes += Int(sizeClass.extent - sizeClass.free) * Int(sizeClass.blockBytes)
+        }
+        precondition(bytes == liveBytes, "blocks in use are counted")
+    }
+
+    // MARK: Bytes of blocks
+
+    @inline(__always)
+    func load<T: BitwiseCopyable>(_ type: T.Type = T.self, at offset: Int) -> T {
+        region.load(type, at: offset)
+    }
+    @inline(__always)
+    mutating func store<T: BitwiseCopyable>(_ value: T, at offset: Int) {
+        region.store(value, at: offset)
+    }
+    @inline(__always)
+    mutating func copy(_ bytes: Int, from source: Int, to target: Int) {
+        region.copy(bytes, from: source, to: target)
+    }
+    mutating func clear(_ bytes: Int, at offset: Int) { region.clear(bytes, at: offset) }
+    @inline(__always)
+    func prefetch(_ offset: Int) { region.prefetch(offset) }
+}

@@ -1,0 +1,232 @@
+// From a user's id to its slot: open addressing with linear probing. An entry is 8 bytes, 32 bits of
+// the id's hash and the slot plus one, so that the user's record is only looked at where the hashes
+// agree. An entry's home is hash * capacity / 2^32, which keeps homes in the order of hashes.
+//
+// That order is what lets the table grow without a stop. A larger table is begun beside the old one,
+// and every insertion moves a few entries over, from the old table's start towards its end:
+//
+//   old   | moved, given back | cursor: an empty place before it | entries still here |
+//   new   | entries moved so far, in the same order | empty                           |
+//
+// A user whose old home is below the cursor is in the new table, any other in the old one, so that a
+// search looks into one table only. Probing never wraps around; the table's end is open instead.
+// Removal moves later entries back, so there are no tombstones to clean up.
+
+/// Which slot holds a user.
+struct UserIndex: ~Copyable {
+    private struct Hashes: ~Copyable {
+        var region = Region()
+        /// Homes are below this.
+        var capacity: Int
+        /// Places that may be looked at; the last one is always empty.
+        var places: Int
+
+        init(capacity: Int) {
+            self.capacity = capacity
+            places = capacity + 1
+            region.use(places * 8)
+        }
+
+        @inline(__always)
+        func home(_ hash: UInt32) -> Int { (Int(hash) &* capacity) &>> 32 }
+        @inline(__always)
+        subscript(place: Int) -> UInt64 {
+            get { region.load(at: place * 8) }
+            set { region.store(newValue, at: place * 8) }
+        }
+
+        mutating func insert(_ entry: UInt64) {
+            var place = home(UInt32(truncatingIfNeeded: entry))
+            while self[place] != 0 { place += 1 }
+            self[place] = entry
+            if place == places - 1 {
+                places += 64
+                region.use(places * 8)
+            }
+        }
+
+        /// Empties a place, and moves back what was pushed behind it.
+        mutating func remove(at place: Int) {
+            var hole = place
+            var next = place + 1
+            while self[next] != 0 {
+                if home(UInt32(truncatingIfNeeded: self[next])) <= hole {
+                    self[hole] = self[next]
+                    hole = next
+                }
+                next += 1
+            }
+            self[hole] = 0
+        }
+    }
+
+    private var table = Hashes(capacity: 64)
+    private var old = Hashes(capacity: 0)
+    /// Users whose home in the old table is below this are in the new one.
+    private var cursor = 1
+    private(set) var count = 0
+
+    /// Old places that an insertion moves on, at least: the old table is empty long before the new
+    /// one is full.
+    private static let step = 32
+    private static let discardStep = 64 << 10
+
+    /// Memory of the tables; while one grows, it passes smoothly from the old size to the new.
+    var bytes: Int {
+        if old.capacity == 0 { return table.capacity * 8 }
+        let moved = Double(cursor) / Double(old.places)
+        return Int(Double(table.capacity * 8) * moved + Double(old.capacity * 8) * (1 - moved))
+    }
+
+    /// 32 well-mixed bits of an id.
+    @inline(__always)
+    static func hash(_ user: UInt64) -> UInt32 {
+        var x = user
+        x ^= x &>> 32
+        x = x &* 0x9FB2_1C65_1E98_DF25
+        x ^= x &>> 29
+        x = x &* 0x9E37_79B9_7F4A_7C15
+        return UInt32(truncatingIfNeeded: x &>> 32)
+    }
+
+    @inline(__always)
+    func find(_ user: UInt64, in records: borrowing Table<UserRecord>) -> UInt32? {
+        let hash = Self.hash(user)
+        if old.home(hash) < cursor { return Self.find(user, hash, in: table, records) }
+        return Self.find(user, hash, in: old, records)
+    }
+
+    @inline(__always)
+    private static func find(
+        _ user: UInt64, _ hash: UInt32, in table: borrowing Hashes,
+        _ records: borrowing Table<UserRecord>
+    ) -> UInt32? {
+        var place = table.home(hash)
+        while true {
+            let entry = table[place]
+            if entry == 0 { return nil }
+            if UInt32(truncatingIfNeeded: entry) == hash {
+                let slot = UInt32(truncatingIfNeeded: entry &>> 32) &- 1
+                if records[slot].user == user { return slot }
+            }
+            place &+= 1
+        }
+    }
+
+    /// Enters a user that is not in the index.
+    mutating func insert(_ user: UInt64, slot: UInt32) {
+        if old.capacity > 0 {
+            migrate(Self.step)
+        } else if count * 5 >= table.capacity * 4 {
+            grow()
+        }
+        count += 1
+        let hash = Self.hash(user)
+        let entry = UInt64(hash) | UInt64(slot &+ 1) &<< 32
+        if old.home(hash) < cursor { table.insert(entry) } else { old.insert(entry) }
+    }
+
+    /// Takes out a user that is in the index at `slot`.
+    mutating func remove(_ user: UInt64, slot: UInt32) {
+        count -= 1
+        let hash = Self.hash(user)
+        let entry = UInt64(hash) | UInt64(slot &+ 1) &<< 32
+        if old.home(hash) < cursor {
+            Self.remove(entry, from: &table)
+        } else {
+            Self.remove(entry, from: &old)
+        }
+    }
+
+    private static func remove(_ entry: UInt64, from table: inout Hashes) {
+        var place = table.home(UInt32(truncatingIfNeeded: entry))
+        while table[place] != entry { place += 1 }
+        table.remove(at: place)
+    }
+
+    /// Asks for the line in which a user's search begins.
+    @inline(__always)
+    func prefetch(_ user: UInt64) {
+        let hash = Self.hash(user)
+        let oldHome = old.home(hash)
+        if oldHome < cursor {
+            table.region.prefetch(table.home(hash) * 8)
+        } else {
+            old.region.prefetch(oldHome * 8)
+        }
+    }
+
+    /// The slot of the first entry that has the user's hash, `none` if there is none: the user's own,
+    /// except once in billions. Looks at no record.
+    @inline(__always)
+    func probableSlot(_ user: UInt64) -> UInt32 {
+        let hash = Self.hash(user)
+        if old.home(hash) < cursor { return Self.probableSlot(hash, in: table) }
+        return Self.probableSlot(hash, in: old)
+    }
+
+    @inline(__always)
+    private static func probableSlot(_ hash: UInt32, in table: borrowing Hashes) -> UInt32 {
+        var place = table.home(hash)
+        while true {
+            let entry = table[place]
+            if entry == 0 { return none }
+            if UInt32(truncatingIfNeeded: entry) == hash {
+                return UInt32(truncatingIfNeeded: entry &>> 32) &- 1
+            }
+            place &+= 1
+        }
+    }
+
+    /// Starts a table half as large again: 0.53 to 0.8 of the places are in use.
+    private mutating func grow() {
+        var larger = Hashes(capacity: table.capacity + table.capacity / 2)
+        swap(&larger, &table)
+        swap(&larger, &old)
+        cursor = 0
+        migrate(Self.step)
+    }
+
+    /// Moves the entries of at least `steps` places on, up to the next empty one: no entry's way from
+    /// its home leads across an empty place, so the cursor parts the entries as it parts the homes.
+    private mutating func migrate(_ steps: Int) {
+        let end = old.places
+        let from = cursor
+        var place = cursor
+        while place < end {
+            let entry = old[place]
+            if entry != 0 {
+                table.insert(entry)
+            } else if place - from >= steps {
+                break
+            }
+            place += 1
+        }
+        // The empty place itself is done with, too.
+        cursor = min(place + 1, end)
+        let boundary = cursor * 8 / Self.discardStep
+        if boundary > from * 8 / Self.discardStep {
+            let first = from * 8 / Self.discardStep * Self.discardStep
+            old.region.discard(boundary * Self.discardStep - first, at: first)
+        }
+        if cursor == end {
+            old = Hashes(capacity: 0)
+            cursor = 1
+        }
+    }
+
+    /// Every slot in the index, for checks.
+    func forEachSlot(_ body: (UInt32) -> Void) {
+        Self.forEachSlot(of: table, from: 0, body)
+        if old.capacity > 0 { Self.forEachSlot(of: old, from: cursor, body) }
+    }
+
+    private static func forEachSlot(
+        of table: borrowing Hashes, from first: Int, _ body: (UInt32) -> Void
+    ) {
+        for place in first..<table.places {
+            let entry = table[place]
+            if entry != 0 { body(UInt32(truncatingIfNeeded: entry &>> 32) &- 1) }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// Looks at the log before a claimed partition is read: does it still reach back to the stored position,
+// and is it still the same topic? Kafka answers these questions in its own time, so they are asked on a
+// thread of their own, for all partitions that wait at once.
+
+import KafkaLog
+import ReadStateCore
+
+/// A question about one partition's log.
+struct PlaceQuestion: Sendable {
+    var partition: PartitionID
+    /// Where it is to be read from; nil: from its beginning.
+    var position: Offset?
+    /// A record that must still be there, if its offset is.
+    var fingerprint: RecordFingerprint?
+}
+
+/// The thread's side: takes questions, posts `.placed` for each.
+struct LogProbe {
+    let kafka: KafkaSettings
+    let questions: Mailbox<PlaceQuestion>
+    let answers: Mailbox<ControlMessage>
+
+    /// Serves questions until the process ends.
+    func run() {
+        var taken: [PlaceQuestion] = []
+        var ready: [Readiness] = []
+        do {
+            var epoll = try Epoll(batch: 1)
+            try epoll.add(questions.fileDescriptor, token: 0)
+            while true {
+                epoll.wait(into: &ready, timeoutMilliseconds: -1)
+                questions.drain(into: &taken)
+                if !taken.isEmpty { answer(taken) }
+            }
+        } catch {
+            answers.post(.fatal(.failed, "looking at the log: \(error)"))
+        }
+    }
+
+    private func answer(_ questions: [PlaceQuestion]) {
+        // A partition that was asked about twice is answered for its newest question.
+        var newest: [PartitionID: PlaceQuestion] = [:]
+        for question in questions { newest[question.partition] = question }
+        let open = newest.values.sorted { $0.partition < $1.partition }
+        let places: [LogPlace]
+        do {
+            places = try look(at: open)
+        } catch {
+            places = open.map { _ in .unknown(error) }
+        }
+        for (question, place) in zip(open, places) {
+            answers.post(.placed(question.partition, place))
+        }
+    }
+
+    private func look(at questions: [PlaceQuestion]) throws(KafkaLogError) -> [LogPlace] {
+        let reader = try LogReader(kafka)
+        let logs = try reader.watermarks(
+            of: questions.map(\.partition.rawValue), within: .seconds(10))
+        _ = reader.close(within: .seconds(1))
+        var places = zip(questions, logs).map { placeByEnds($0, $1) }
+        let doubtful = places.indices.filter { places[$0] == nil }
+        let records = try probeRecords(
+            kafka,
+            at: doubtful.map {
+                PartitionOffset(
+                    partition: questions[$0].partition.rawValue,
+                    offset: questions[$0].fingerprint!.offset.rawValue)
+            }, within: .seconds(10))
+        for (index, record) in zip(doubtful, records) {
+            places[index] = compare(record, with: questions[index])
+        }
+        return places.map { $0! }
+    }
+
+    /// What the ends of the log tell; nil if the record itself must be looked at.
+    private func placeByEnds(_ question: PlaceQuestion, _ log: Watermarks) -> LogPlace? {
+        guard let position = question.position else { return .good(at: Offset(log.low)) }
+        if position.rawValue > log.high {
+            return .anotherTopic(
+                "the log ends at \(log.high), before the stored position \(position.rawValue)")
+        }
+        guard let offset = question.fingerprint?.offset.rawValue else {
+            return position.rawValue < log.low
+                ? .gone(from: position, to: Offset(log.low)) : .good(at: position)
+        }
+        if offset >= log.high {
+            return .anotherTopic("the log ends at \(log.high), before the known record \(offset)")
+        }
+        if position.rawValue < log.low { return .gone(from: position, to: Offset(log.low)) }
+        // The record has left the log, the position has not: nothing is missing, nothing to compare.
+        return offset < log.low ? .good(at: position) : nil
+    }
+
+    private func compare(_ result: ProbeResult, with question: PlaceQuestion) -> LogPlace {
+        let known = question.fingerprint!
+        switch result {
+        case .record(let record)
+        where record.offset == known.offset.rawValue && record.fingerprint == known.hash:
+            return .good(at: question.position)
+        case .record, .nothingThere:
+            return .anotherTopic(
+                "the record at offset \(known.offset.rawValue) is not the one that was applied")
+        case .failed(let error): return .unknown(error)
+        }
+    }
+}

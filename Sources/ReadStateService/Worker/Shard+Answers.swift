@@ -1,0 +1,95 @@
+// Answers: written from the cache into one buffer and pushed to the list that the asker named.
+
+import ReadStateCore
+import ReadStateWire
+import RedisLink
+
+/// What a reply on the connection for answers belongs to.
+enum AnswerExpectation {
+    case answer
+    case passedOn
+    case unblock
+}
+
+extension Shard {
+    func sendAnswers(_ partition: ShardPartition, now: Instant) {
+        while replies.takesMore, let answer = partition.engine.nextAnswer(now: now) {
+            send(answer, of: partition)
+        }
+    }
+
+    /// Questions whose time is over are answered even where nothing else works.
+    func expireQuestions(_ partition: ShardPartition, now: Instant) {
+        for answer in partition.engine.expire(now: now) { send(answer, of: partition) }
+    }
+
+    private func send(_ answer: Answer, of partition: ShardPartition) {
+        let request = pending.take(answer.ticket)
+        let address = request.address
+        let user = answer.question.user
+        let header = ReplyWriter.Header(
+            address: address, partition: partition.id, appliedOffset: answer.appliedOffset)
+        encoded.removeAll(keepingCapacity: true)
+        switch answer.outcome {
+        case .state(let state):
+            ReplyWriter.state(state, user: user, header: header, into: &encoded)
+        case .totals(let totals):
+            ReplyWriter.totals(totals, user: user, header: header, into: &encoded)
+        case .states:
+            var list = ListReplyWriter(user: user, header: header, into: &encoded)
+            let more = partition.engine.forEachSummary(of: answer.question) {
+                list.append($0, into: &encoded)
+            }
+            list.end(more: more, into: &encoded)
+        case .error(let code):
+            ReplyWriter.error(code, message: text(of: code), address: address, into: &encoded)
+        case .expired: return
+        }
+        push(to: address)
+        let nanoseconds = SystemClock.nanoseconds() - request.since
+        counters.answerTime.record(nanoseconds)
+    }
+
+    /// Answers a request that never reached an engine.
+    func refuse(_ address: ReplyAddress, _ code: QueryErrorCode, _ message: String) {
+        counters.refusedRequests[code, default: 0] += 1
+        encoded.removeAll(keepingCapacity: true)
+        ReplyWriter.error(code, message: message, address: address, into: &encoded)
+        push(to: address)
+    }
+
+    private func text(of code: QueryErrorCode) -> String {
+        switch code {
+        case .behind: return "min_offset is not applied yet"
+        case .unavailable: return "the user could not be loaded in time"
+        case .badRequest, .unknownPartition, .tooLarge: return code.rawValue
+        }
+    }
+
+    private func push(to address: ReplyAddress) {
+        guard replies.isReady else {
+            counters.lostAnswers += 1
+            return
+        }
+        // Both arrays outlive the call.
+        unsafe replies.connection.output.reply(
+            encoded.span.bytes, to: address.replyTo.span.bytes)
+        replies.expected.append(.answer)
+        counters.answers += 1
+    }
+
+    /// Reads what Redis says to answers: a list that cannot be pushed to is its asker's affair.
+    func readAnswerReplies(_ connection: inout RedisConnection) {
+        while let reply = connection.nextReply() {
+            switch replies.expected.next() {
+            case .answer: if reply.isError { counters.undeliverable += 1 }
+            case .passedOn:
+                if let error = reply.error() {
+                    counters.lostRequests += 1
+                    logger.warning("request_lost", ["error": .text("\(error)")])
+                }
+            case .unblock: break
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+// Partitions coming and going. The control thread says what the group decided; the shard claims in the
+// store, asks for the partition's place in the log, and gives back what is revoked when it has
+// committed what it could.
+//
+//     assign ─▶ claim ─▶ place? ─▶ begin ─▶ consuming ─▶ revoke ─▶ flush ─▶ released
+//                 ▲________ refused: claimed again _________/
+
+import KafkaLog
+import ReadStateCore
+import RedisLink
+
+extension Shard {
+    func carryOut(_ command: ShardCommand, now: Instant) {
+        switch command {
+        case .assign(let id): assign(id)
+        case .begin(let id, let offset, let queue): begin(id, at: offset, queue, now: now)
+        case .cannotBegin(let id): cannotBegin(id, now: now)
+        case .revoke(let id, let deadline): revoke(id, deadline: deadline)
+        case .forget(let id): forget(id)
+        case .confirmed(let id, let isOurs): confirmed(id, isOurs: isOurs, now: now)
+        case .deadLetterStored(let id, let offset, let bytes):
+            guard let partition = partitions[id] else { return }
+            partition.deadLetterBytes -= bytes
+            partition.isTouched = true
+            partition.engine.deadLetterStored(offset)
+        case .deadLetterFailed(let id, let offset, let bytes):
+            deadLetterFailed(id, offset, bytes, now: now)
+        case .capacity(let capacity):
+            self.capacity = capacity
+            for partition in order { partition.engine.setCapacity(capacity) }
+        case .stop: isStopping = true
+        case .end: end(now: now)
+        }
+    }
+
+    private func assign(_ id: PartitionID) {
+        let partition = partitions[id] ?? make(id)
+        partition.isAssigned = true
+        partition.revokeDeadline = nil
+        partition.retryAt = nil
+        partition.isConfirming = false
+        partition.isTouched = true
+    }
+
+    private func make(_ id: PartitionID) -> ShardPartition {
+        let partition = ShardPartition(
+            id: id,
+            keys: settings.keys.partition(id.rawValue, generation: settings.generation),
+            engine: PartitionEngine(
+                partition: id, settings: settings.engine, capacity: capacity))
+        partitions[id] = partition
+        order.append(partition)
+        return partition
+    }
+
+    /// Claims a partition of ours that is not claimed, as soon as it may be.
+    func claimIfNeeded(_ partition: ShardPartition, now: Instant) {
+        guard partition.isAssigned, partition.revokeDeadline == nil, commits.takesMore else {
+            return
+        }
+        if let retryAt = partition.retryAt, now < retryAt { return }
+        switch partition.engine.claimNeed {
+        case .none: return
+        case .now: break
+        case .afterConfirmation:
+            if !partition.isConfirming {
+                partition.isConfirming = true
+                control.post(.confirm(partition.id))
+            }
+            return
+        case .afterPause:
+            guard partition.retryAt != nil else {
+                partition.retryAt = now.advanced(byMilliseconds: 1_000)
+                return
+            }
+        }
+        partition.retryAt = nil
+        let token = OwnerToken(high: random.next(), low: random.next())
+        partition.engine.claimSent(token)
+        commits.connection.output.claim(
+            partition.keys, token: StoredToken(token), owner: settings.ownerName)
+        commits.expected.append(.claim(partition, token))
+    }
+
+    /// A claim was answered.
+    func finishClaim(
+        _ partition: ShardPartition, _ token: OwnerToken, _ claim: ClaimReply
+    ) {
+        guard partition.engine.awaits(token) else { return }
+        partition.isTouched = true
+        switch partition.engine.claimed(token, StoredClaim(claim)) {
+        case .resume(let offset):
+            logger.info(
+                "partition_resumed",
+                [
+                    "partition": .number(Int64(partition.id.rawValue)),
+                    "offset": .number(offset.rawValue),
+                ])
+            // The log is read on where it was left, if it still is; after a revoke it must be placed.
+            guard partition.queue == nil else { return }
+            control.post(.place(partition.id, at: offset, partition.engine.lastRecord))
+        case .restart(let position):
+            logger.info(
+                "partition_claimed",
+                [
+                    "partition": .number(Int64(partition.id.rawValue)),
+                    "position": .text(position.map { "\($0.rawValue)" } ?? "none"),
+                    "before": .text(claim.owner ?? "nobody"),
+                ])
+            detachQueue(partition)
+            control.post(.place(partition.id, at: position, partition.engine.lastRecord))
+        }
+    }
+
+    private func begin(
+        _ id: PartitionID, at offset: Offset, _ handed: HandedQueue, now: Instant
+    ) {
+        let queue = handed.take()
+        guard let partition = partitions[id], partition.isAssigned, partition.queue == nil else {
+            return
+        }
+        switch partition.engine.phase {
+        case .claimed: partition.engine.start(at: offset, now: now)
+        case .owned: break
+        // Meanwhile something else happened; the next claim asks for a place again.
+        case .unclaimed, .claiming, .refused: return
+        }
+        do {
+            try epoll.add(queue.wakeFileDescriptor, token: Self.token(of: id))
+        } catch {
+            return control.post(.fatal(.failed, "partition \(id.rawValue): \(error)"))
+        }
+        logger.info(
+            "partition_started",
+            ["partition": .number(Int64(id.rawValue)), "offset": .number(offset.rawValue)])
+        partition.queue = consume queue
+        partition.isReadable = true
+        partition.isTouched = true
+    }
+
+    private func cannotBegin(_ id: PartitionID, now: Instant) {
+        guard let partition = partitions[id] else { return }
+        detachQueue(partition)
+        partition.engine.refuse(.log)
+        partition.retryAt = now.advanced(byMilliseconds: 5_000)
+    }
+
+    /// No more records of the partition; the control thread stops or restarts the fetching.
+    func detachQueue(_ partition: ShardPartition) {
+        guard let descriptor = partition.queue?.wakeFileDescriptor else { return }
+        epoll.remove(descriptor)
+        partition.queue = nil
+        partition.isReadable = false
+    }
+
+    private func revoke(_ id: PartitionID, deadline: Instant) {
+        guard let partition = partitions[id], partition.isAssigned else {
+            return control.post(.released(id))
+        }
+        partition.revokeDeadline = deadline
+        partition.engine.flush()
+        partition.isTouched = true
+    }
+
+    /// Lets a partition go once everything is committed, or the time for it is over.
+    func finishRevoke(_ partition: ShardPartition, now: Instant) {
+        guard let deadline = partition.revokeDeadline else { return }
+        let engine = partition.engine.phase
+        guard engine != .owned || partition.engine.isFlushed || deadline <= now else { return }
+        if engine == .owned, !partition.engine.isFlushed {
+            logger.warning(
+                "partition_let_go_dirty",
+                [
+                    "partition": .number(Int64(partition.id.rawValue)),
+                    "users": .number(Int64(partition.engine.dirtyUsers)),
+                ])
+        }
+        partition.revokeDeadline = nil
+        partition.isAssigned = false
+        detachQueue(partition)
+        giveBack(partition.engine.letGo(), of: partition)
+        logger.info("partition_released", ["partition": .number(Int64(partition.id.rawValue))])
+        control.post(.released(partition.id))
+    }
+
+    /// The partition is somebody else's now: a kept cache is of no use.
+    private func forget(_ id: PartitionID) {
+        guard let partition = partitions[id], !partition.isAssigned else { return }
+        partitions[id] = nil
+        order.removeAll { $0 === partition }
+    }
+
+    private func confirmed(_ id: PartitionID, isOurs: Bool, now: Instant) {
+        guard let partition = partitions[id] else { return }
+        partition.isConfirming = false
+        guard isOurs else {
+            // The group will take it away, or confirm it when asked again.
+            partition.retryAt = now.advanced(byMilliseconds: 1_000)
+            return
+        }
+        if partition.engine.claimNeed == .afterConfirmation { partition.engine.allowClaim() }
+        partition.isTouched = true
+    }
+
+    private func deadLetterFailed(
+        _ id: PartitionID, _ offset: Offset, _ bytes: Int, now: Instant
+    ) {
+        guard let partition = partitions[id] else { return }
+        partition.deadLetterBytes -= bytes
+        guard partition.engine.phase == .owned else { return }
+        detachQueue(partition)
+        partition.engine.refuse(.deadLetter)
+        partition.retryAt = now.advanced(byMilliseconds: 5_000)
+    }
+
+    private func end(now: Instant) {
+        for partition in order { detachQueue(partition) }
+        publishStatus(now: now)
+        hasEnded = true
+    }
+
+    static func token(of id: PartitionID) -> UInt64 {
+        firstPartitionToken + UInt64(id.rawValue)
+    }
+}
+
+extension ShardPartition {
+    /// Records arrived in the queue.
+    func wakeUp() {
+        guard queue != nil else { return }
+        queue!.clearWake()
+        isReadable = true
+    }
+}
+
+extension StoredClaim {
+    init(_ claim: ClaimReply) {
+        self.init(
+            owner: claim.token.map { OwnerToken($0) },
+            position: claim.offset.map { Offset($0) }, number: CommitNumber(claim.number),
+            fingerprint: claim.fingerprint.map {
+                RecordFingerprint(offset: Offset($0.offset), hash: $0.hash)
+            })
+    }
+}

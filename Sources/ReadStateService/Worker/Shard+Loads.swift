@@ -1,0 +1,109 @@
+// Loads: users on their way in, read in transactions of many users each.
+
+import ReadStateCore
+import ReadStateWire
+import RedisLink
+
+extension Shard {
+    func sendLoads(_ partition: ShardPartition) {
+        while loads.takesMore, let load = partition.engine.nextLoad() {
+            loads.connection.output.beginLoad(partition.keys)
+            for user in load.users {
+                loads.connection.output.loadUser(partition.keys, id: user.rawValue)
+            }
+            loads.connection.output.endLoad()
+            loads.expected.append((partition, load))
+        }
+    }
+
+    func readLoadReplies(_ connection: inout RedisConnection, now: Instant) {
+        while let reply = connection.nextReply() {
+            let (partition, load) = loads.expected.next()
+            guard partition.engine.holds(load.token) else { continue }
+            partition.isTouched = true
+            do throws(RedisLinkError) {
+                try install(load, LoadReply(reply), in: partition, now: now)
+            } catch {
+                loadFailed(partition, error, now: now)
+            }
+        }
+    }
+
+    /// Makes the users of a load resident, unless the store turns out not to be ours any more.
+    private func install(
+        _ load: Load, _ reply: consuming LoadReply, in partition: ShardPartition, now: Instant
+    ) throws(RedisLinkError) {
+        let owner = reply.token.map { OwnerToken($0) }
+        guard
+            partition.engine.loaded(owner: owner, number: CommitNumber(reply.number)) != nil
+        else {
+            logger.warning(
+                "partition_refused",
+                ["partition": .number(Int64(partition.id.rawValue)), "during": "load"])
+            return detachQueue(partition)
+        }
+        for user in load.users {
+            guard let stored = try reply.nextUser() else {
+                throw RedisLinkError(.request, .protocolViolation, "a load lacks users")
+            }
+            try install(user, stored, in: partition, now: now)
+        }
+        partition.engine.loadsInstalled()
+    }
+
+    private func install(
+        _ user: UserID, _ stored: borrowing RedisLink.StoredUser, in partition: ShardPartition, now: Instant
+    ) throws(RedisLinkError) {
+        var applied = Offset.zero
+        for index in 0..<stored.count where stored.name(index).isHeader {
+            var header = ReadStateWire.StoredUser(appliedOffset: .zero)
+            guard header.decode(stored.value(index)) == nil else {
+                throw corrupt(partition, user, "@")
+            }
+            applied = header.appliedOffset.next
+        }
+        var unreadable: String?
+        partition.engine.install(user, applied: applied, now: now) { add in
+            for index in 0..<stored.count where !stored.name(index).isHeader {
+                guard let channel = Decimal.parse(stored.name(index)), channel > 0,
+                    StoredState.decode(stored.value(index), into: &scratch) == nil
+                else {
+                    unreadable = stored.name(index).text
+                    return
+                }
+                add(ChannelID(channel), scratch)
+            }
+        }
+        if let unreadable { throw corrupt(partition, user, unreadable) }
+    }
+
+    private func corrupt(
+        _ partition: ShardPartition, _ user: UserID, _ field: String
+    ) -> RedisLinkError {
+        RedisLinkError(
+            .request, .corrupt, "field \(field) is not a stored read state",
+            key: partition.keys.user(user.rawValue))
+    }
+
+    /// A load that failed is tried again on a new claim; one that found what this program did not
+    /// write stops the partition until somebody has looked.
+    private func loadFailed(_ partition: ShardPartition, _ error: RedisLinkError, now: Instant) {
+        log(partition, "load_failed", error)
+        counters.loadFailures += 1
+        partition.retryAt = now.advanced(byMilliseconds: error.isRetriable ? 1_000 : 5_000)
+        if error.kind == .corrupt {
+            refuse(partition, .corrupt, "load")
+        } else {
+            partition.engine.connectionLost()
+        }
+    }
+}
+
+extension RawSpan {
+    /// Whether a field is the user's own, not a channel's.
+    fileprivate var isHeader: Bool {
+        // One byte is there, and any byte is a UInt8.
+        unsafe byteCount == 1
+            && unsafeLoad(fromByteOffset: 0, as: UInt8.self) == UInt8(ascii: "@")
+    }
+}

@@ -1,0 +1,93 @@
+// Records: from a partition's queue through the decoder into its engine, a batch a turn. A record is
+// decoded where librdkafka holds it; nothing of it is copied but the event's numbers.
+
+import KafkaLog
+import ReadStateCore
+import ReadStateWire
+
+extension Shard {
+    /// Whether the partition may be read on: its engine has room, and so have its dead letters.
+    func canConsume(_ partition: ShardPartition) -> Bool {
+        !isStopping && partition.queue != nil && partition.revokeDeadline == nil
+            && partition.engine.wantsEvents
+            && partition.deadLetterBytes < settings.deadLetterByteLimit
+    }
+
+    /// One batch of the partition, if it may be read.
+    func consume(_ partition: ShardPartition, now: Instant) {
+        guard canConsume(partition) else { return }
+        batch.removeAll()
+        let place = settings.checksPartitioner
+            ? Partitioning.Place(partition.id, of: settings.partitionCount) : nil
+        let next = partition.engine.next
+        var last: Offset?
+        var fingerprint: RecordFingerprint?
+        let result = partition.queue!.consume(limit: Self.batchLimit) { record in
+            let offset = Offset(record.offset)
+            guard offset >= next else { return true }
+            if fingerprint == nil {
+                // One record of a batch is enough to know the topic by; the first is known first.
+                fingerprint = RecordFingerprint(offset: offset, hash: record.fingerprint)
+            }
+            last = offset
+            switch decoder.decode(
+                value: record.value, key: record.key, offset: offset, place: place, into: &batch)
+            {
+            case .event: break
+            case .tombstone: counters.tombstones += 1
+            case .deadLetter(let reason): sendDeadLetter(record, reason, of: partition)
+            }
+            return true
+        }
+        partition.isReadable = result.more
+        partition.isTouched = true
+        if let last {
+            partition.engine.apply(
+                batch, upTo: last.next, lastRecord: fingerprint, now: now)
+        }
+        if let error = result.error { logFailed(partition, error, now: now) }
+    }
+
+    /// Hands a record that cannot be applied to the control thread, which produces it.
+    private func sendDeadLetter(
+        _ record: borrowing Record, _ reason: DeadLetterReason, of partition: ShardPartition
+    ) {
+        var key: [UInt8]?
+        if let bytes = record.key { key = bytes.copied() }
+        var value: [UInt8]?
+        if let bytes = record.value { value = bytes.copied() }
+        let letter = DeadLetter(
+            partition: partition.id, offset: Offset(record.offset), reason: reason.rawValue,
+            key: key, value: value)
+        partition.engine.deadLetter(at: letter.offset)
+        partition.deadLetterBytes += letter.byteCount
+        counters.deadLetters[reason, default: 0] += 1
+        control.post(.deadLetter(letter))
+    }
+
+    /// An error of the partition's queue. What mends itself is only logged; otherwise the partition
+    /// stops, keeps what it has in the store, and the control thread looks at the log.
+    private func logFailed(_ partition: ShardPartition, _ error: KafkaLogError, now: Instant) {
+        logger.warning(
+            "partition_error",
+            ["partition": .number(Int64(partition.id.rawValue)), "error": .text("\(error)")])
+        guard !error.isRetriable else { return }
+        detachQueue(partition)
+        partition.engine.refuse(.log)
+        partition.retryAt = now.advanced(byMilliseconds: 1_000)
+        control.post(.logFailed(partition.id))
+    }
+}
+
+extension RawSpan {
+    /// The bytes, copied.
+    func copied() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(byteCount)
+        // Any byte is a UInt8, and `index` is in bounds.
+        for index in 0..<byteCount {
+            bytes.append(unsafe unsafeLoad(fromByteOffset: index, as: UInt8.self))
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,235 @@
+// A shard: one thread that owns some of the partitions, with everything they need. Its loop waits in
+// one place (epoll) for Kafka's queues, Redis' sockets, messages and time, and in each turn
+//
+//     1. takes messages from the control thread          Shard+Assignment.swift
+//     2. reads replies of Redis                           Shard+Commits, +Loads, +Requests
+//     3. applies one batch of each readable partition     Shard+Records.swift
+//     4. lets the engines of touched partitions send      Shard+Commits, +Loads, +Requests
+//
+// The engines decide; the shard only carries bytes. A turn is bounded (one batch a partition), so
+// that neither a busy partition nor a long reply keeps the others waiting.
+
+import KafkaLog
+import ReadStateCore
+import ReadStateWire
+import RedisLink
+
+/// What a shard is made with.
+struct ShardSettings: Sendable {
+    var index: Int
+    var engine = EngineSettings()
+    var redis: RedisAddress
+    var keys: Keys
+    var generation = 1
+    /// Partitions of the topic.
+    var partitionCount: Int32
+    /// A record in a partition that its key does not hash to is a dead letter.
+    var checksPartitioner = true
+    /// Said to people by the store: who owns a partition.
+    var ownerName: String
+    /// Dead letters on their way, in bytes of key and value; beyond it a partition is not read.
+    var deadLetterByteLimit = 16 << 20
+    /// Requests that may wait in this shard.
+    var requestLimit: Int
+    var jitterSeed: UInt64
+}
+
+/// One shard. Only its own thread touches it; others have its mailbox.
+final class Shard {
+    enum CommitExpectation {
+        case claim(ShardPartition, OwnerToken)
+        /// `sent` in nanoseconds of the monotonic clock.
+        case commit(ShardPartition, OwnerToken, CommitNumber, sent: UInt64)
+    }
+
+    static let commitsToken: UInt64 = 1
+    static let loadsToken: UInt64 = 2
+    static let repliesToken: UInt64 = 3
+    static let requestsToken: UInt64 = 4
+    static let inboxToken: UInt64 = 5
+    /// Tokens from here on are partitions.
+    static let firstPartitionToken: UInt64 = 16
+    /// Records of one partition in one turn.
+    static let batchLimit = 1_024
+
+    let settings: ShardSettings
+    let logger: Logger
+    let inbox: Mailbox<ShardCommand>
+    let control: Mailbox<ControlMessage>
+    let published: Published<ShardStatus>
+
+    var epoll: Epoll
+    let commits: RedisLane<CommitExpectation>
+    let loads: RedisLane<(ShardPartition, Load)>
+    let replies: RedisLane<AnswerExpectation>
+    let requests: RedisLane<Void>
+
+    var partitions: [PartitionID: ShardPartition] = [:]
+    var order: [ShardPartition] = []
+    var capacity = CacheCapacity()
+    var isStopping = false
+    var hasEnded = false
+
+    var decoder = EventDecoder()
+    var queries: QueryDecoder
+    var batch = EventBatch(capacity: Shard.batchLimit)
+    var commitCommand = CommitCommand()
+    var scratch = ReadState()
+    var encoded: [UInt8] = []
+    var stateBytes: [UInt8] = []
+    var random = SystemRandomNumberGenerator()
+    var popping = RequestPopping()
+    var pending = PendingRequests()
+    var counters = ShardCounters()
+    private var commands: [ShardCommand] = []
+    private var nextSweep = Instant(milliseconds: 0)
+    private var nextPublish = Instant(milliseconds: 0)
+
+    init(
+        settings: ShardSettings, logger: Logger, inbox: Mailbox<ShardCommand>,
+        control: Mailbox<ControlMessage>, published: Published<ShardStatus>
+    ) throws(SystemCallError) {
+        self.settings = settings
+        self.logger = logger.with(["shard": .number(Int64(settings.index))])
+        self.inbox = inbox
+        self.control = control
+        self.published = published
+        queries = QueryDecoder(namespace: Array(settings.keys.namespace.utf8))
+        epoll = try Epoll(batch: 256)
+        commits = Self.lane("commits", Self.commitsToken, settings)
+        loads = Self.lane("loads", Self.loadsToken, settings)
+        replies = Self.lane("replies", Self.repliesToken, settings)
+        requests = Self.lane("requests", Self.requestsToken, settings)
+        try epoll.add(inbox.fileDescriptor, token: Self.inboxToken)
+    }
+
+    /// The thread's body: turns until told to end.
+    func run() {
+        var ready: [Readiness] = []
+        while !hasEnded {
+            let hasWork = order.contains { $0.isReadable && canConsume($0) }
+            epoll.wait(into: &ready, timeoutMilliseconds: hasWork ? 0 : 50)
+            let now = SystemClock.now()
+            for readiness in ready { handle(readiness, now: now) }
+            readReplies(now: now)
+            for partition in order where partition.isReadable {
+                consume(partition, now: now)
+            }
+            sweep(now: now)
+            pump(now: now)
+            settleLanes(now: now)
+        }
+    }
+
+    // MARK: A turn
+
+    private func handle(_ readiness: Readiness, now: Instant) {
+        let milliseconds = now.milliseconds
+        switch readiness.token {
+        case Self.commitsToken: commits.handle(readiness, now: milliseconds)
+        case Self.loadsToken: loads.handle(readiness, now: milliseconds)
+        case Self.repliesToken: replies.handle(readiness, now: milliseconds)
+        case Self.requestsToken: requests.handle(readiness, now: milliseconds)
+        case Self.inboxToken:
+            inbox.drain(into: &commands)
+            for command in commands { carryOut(command, now: now) }
+            commands.removeAll(keepingCapacity: true)
+        default:
+            let number = Int32(readiness.token - Self.firstPartitionToken)
+            guard let partition = partitions[PartitionID(number)] else { return }
+            partition.wakeUp()
+        }
+    }
+
+    private func readReplies(now: Instant) {
+        noticeBroken(now: now)
+        readCommitReplies(&commits.connection, now: now)
+        readLoadReplies(&loads.connection, now: now)
+        readAnswerReplies(&replies.connection)
+        readRequests(&requests.connection, now: now)
+        noticeBroken(now: now)
+    }
+
+    /// Lets the engines send what they have decided. Between sweeps only those are asked to whom
+    /// something happened: with hundreds of partitions asking all of them would cost more than events.
+    private func pump(now: Instant) {
+        for partition in order where partition.isTouched {
+            partition.isTouched = false
+            claimIfNeeded(partition, now: now)
+            sendLoads(partition)
+            sendCommits(partition, now: now)
+            sendAnswers(partition, now: now)
+            finishRevoke(partition, now: now)
+        }
+        popRequests(now: now)
+    }
+
+    /// Some twenty times a second: deadlines, due commits, retries, and once a second the status.
+    private func sweep(now: Instant) {
+        guard nextSweep <= now else { return }
+        nextSweep = now.advanced(byMilliseconds: 50)
+        for partition in order {
+            partition.isTouched = true
+            expireQuestions(partition, now: now)
+        }
+        if nextPublish <= now {
+            nextPublish = now.advanced(byMilliseconds: 1_000)
+            publishStatus(now: now)
+        }
+    }
+
+    private func settleLanes(now: Instant) {
+        let milliseconds = now.milliseconds
+        do {
+            try commits.settle(epoll, now: milliseconds)
+            try loads.settle(epoll, now: milliseconds)
+            try replies.settle(epoll, now: milliseconds)
+            try requests.settle(epoll, now: milliseconds)
+        } catch {
+            control.post(.fatal(.failed, "shard \(settings.index): \(error)"))
+            hasEnded = true
+        }
+        noticeBroken(now: now)
+    }
+
+    /// What breaks with each connection: commits need a new claim, loads are asked for again, popped
+    /// requests and answers on their way are lost to their askers, who time out.
+    private func noticeBroken(now: Instant) {
+        if commits.becameBroken() {
+            log(broken: commits.name, commits.connection.failure)
+            for partition in order { partition.engine.connectionLost() }
+        }
+        if loads.becameBroken() {
+            log(broken: loads.name, loads.connection.failure)
+            for partition in order { partition.engine.cancelLoads() }
+        }
+        if replies.becameBroken() { log(broken: replies.name, replies.connection.failure) }
+        if requests.becameBroken() {
+            log(broken: requests.name, requests.connection.failure)
+            popping = RequestPopping()
+        }
+        var isAnyReady = commits.becameReady()
+        isAnyReady = loads.becameReady() || isAnyReady
+        isAnyReady = replies.becameReady() || isAnyReady
+        isAnyReady = requests.becameReady() || isAnyReady
+        if isAnyReady { for partition in order { partition.isTouched = true } }
+    }
+
+    private func log(broken name: String, _ error: RedisLinkError?) {
+        counters.redisFailures += 1
+        logger.warning(
+            "redis_connection_broken",
+            ["connection": .text(name), "error": .text(error.map { "\($0)" } ?? "closed")])
+    }
+
+    private static func lane<Expected>(
+        _ name: String, _ token: UInt64, _ settings: ShardSettings
+    ) -> RedisLane<Expected> {
+        var connection = RedisConnection.Settings()
+        connection.name = "readstates-\(settings.index)-\(name)"
+        connection.jitterSeed = settings.jitterSeed &+ token
+        return RedisLane(
+            name: name, token: token,
+            connection: RedisConnection(address: settings.redis, settings: connection))
+    }
+}

@@ -1,0 +1,48 @@
+import KafkaLog
+import ReadStateCore
+import RedisLink
+import Synchronization
+
+/// A partition on its shard: the engine, its names in Redis, and its queue while there is one. A
+/// class so that it can stand in a list; only its shard's thread ever sees it.
+final class ShardPartition {
+    let id: PartitionID
+    let keys: PartitionKeys
+    var engine: PartitionEngine
+    /// There while the partition is consumed.
+    var queue: PartitionQueue?
+    /// The group says that it is ours; false while only its cache is kept.
+    var isAssigned = false
+    /// The queue may have more; it is read when its turn comes.
+    var isReadable = false
+    /// Something happened that may let the engine send or answer.
+    var isTouched = false
+    /// When it must be let go, while it is being revoked.
+    var revokeDeadline: Instant?
+    /// The next time to try again what failed.
+    var retryAt: Instant?
+    /// Whether the group has been asked about it.
+    var isConfirming = false
+    /// When a commit was last acknowledged.
+    var lastCommit: Instant?
+    /// Bytes of dead letters on their way.
+    var deadLetterBytes = 0
+
+    init(id: PartitionID, keys: PartitionKeys, engine: consuming PartitionEngine) {
+        self.id = id
+        self.keys = keys
+        self.engine = engine
+    }
+}
+
+/// A queue on its way from the control thread to a shard. The shard takes it out once.
+final class HandedQueue: Sendable {
+    private let queue: Mutex<PartitionQueue?>
+    init(_ queue: consuming PartitionQueue) { self.queue = Mutex(queue) }
+    func take() -> PartitionQueue {
+        guard let queue = queue.withLock({ $0.take() }) else {
+            preconditionFailure("a queue is handed over once")
+        }
+        return queue
+    }
+}

@@ -1,0 +1,151 @@
+// One commit: the dirty users of a partition and its position, in one call of `Script.commit`. How
+// many users and fields there are is known only at the end, but RESP wants the count first and
+// `EVALSHA` wants all keys before all other arguments. So keys, counts and values are encoded into
+// three buffers of their own, kept from commit to commit, and joined by `finish`.
+
+/// A commit being put together.
+///
+///     commit.begin()
+///     commit.beginUser(keys, id: 7, rewrite: false)
+///     commit.field("@", header)
+///     commit.field(channel: 9, state)
+///     commit.endUser()
+///     commit.finish(head, keys: keys, into: &connection.output)
+package struct CommitCommand: ~Copyable {
+    /// What a commit says of the partition.
+    package struct Head: Hashable, Sendable {
+        package var token: StoredToken
+        /// The number of the commit before this one; 0 before the first.
+        package var previous: UInt64
+        package var number: UInt64
+        /// The first offset that neither this commit nor one before it covers.
+        package var offset: Int64
+        package var fingerprint: Fingerprint?
+
+        package init(
+            token: StoredToken, previous: UInt64, number: UInt64, offset: Int64,
+            fingerprint: Fingerprint?
+        ) {
+            self.token = token
+            self.previous = previous
+            self.number = number
+            self.offset = offset
+            self.fingerprint = fingerprint
+        }
+    }
+
+    private var users = ByteBuffer()
+    private var counts = ByteBuffer()
+    private var values = ByteBuffer(capacity: 16 * 1024)
+    /// Users that are finished.
+    package private(set) var userCount = 0
+    private var valueCount = 0
+    /// Fields and values of the user being written; nil between users.
+    private var userValueCount: Int?
+    private var isRewrite = false
+
+    package init() {}
+
+    /// Encoded bytes of what was written since `begin`.
+    package var byteCount: Int { users.count + counts.count + values.count }
+
+    /// Begins a commit, dropping one that was not finished.
+    package mutating func begin() {
+        users.removeAll(keepingAtMost: Self.idleCapacity)
+        counts.removeAll(keepingAtMost: Self.idleCapacity)
+        values.removeAll(keepingAtMost: Self.idleCapacity)
+        userCount = 0
+        valueCount = 0
+        userValueCount = nil
+    }
+
+    /// Begins a user; its fields follow. With `rewrite` the stored hash is deleted first: it then
+    /// holds just those fields, or is gone if there are none.
+    package mutating func beginUser(_ keys: PartitionKeys, id: UInt64, rewrite: Bool) {
+        precondition(userValueCount == nil, "the user before this one is not finished")
+        users.appendBulk(keys.userPrefix, decimal: id)
+        userValueCount = 0
+        isRewrite = rewrite
+    }
+
+    package mutating func field(_ name: StaticString, _ value: RawSpan) {
+        addPair()
+        values.appendBulk(name)
+        values.appendBulk(value)
+    }
+
+    package mutating func field(_ name: RawSpan, _ value: RawSpan) {
+        addPair()
+        values.appendBulk(name)
+        values.appendBulk(value)
+    }
+
+    /// A field that is named by a channel id in decimal.
+    package mutating func field(channel: UInt64, _ value: RawSpan) {
+        addPair()
+        values.appendBulk(decimal: channel)
+        values.appendBulk(value)
+    }
+
+    package mutating func endUser() {
+        guard let count = userValueCount else { preconditionFailure("no user was begun") }
+        precondition(isRewrite || count > 0, "a user without fields changes nothing")
+        counts.appendBulk(decimal: Int64(isRewrite ? -1 - count : count))
+        valueCount += count
+        userCount += 1
+        userValueCount = nil
+    }
+
+    /// Writes the commit; with no users, it moves the position only. Its reply is read by
+    /// `CommitReply`. What was written stays until the next `begin`.
+    package borrowing func finish(
+        _ head: Head, keys: PartitionKeys, into output: inout RespWriter
+    ) {
+        precondition(userValueCount == nil, "the last user is not finished")
+        output.script(.commit, keys: 1 + userCount, arguments: 5 + userCount + valueCount)
+        output.argument(keys.position)
+        output.arguments(users.bytes, count: userCount)
+        output.argument(head.token)
+        output.argument(head.previous)
+        output.argument(head.number)
+        output.argument(head.offset)
+        output.argument(head.fingerprint)
+        output.arguments(counts.bytes, count: userCount)
+        output.arguments(values.bytes, count: valueCount)
+    }
+
+    private mutating func addPair() {
+        guard let count = userValueCount else { preconditionFailure("no user was begun") }
+        userValueCount = count + 2
+    }
+
+    /// More than this is given back before the next commit.
+    private static let idleCapacity = 1 << 20
+}
+
+/// What became of a commit. Commits that were sent behind a refused one are refused too: their
+/// `previous` is not what is stored. The first refusal says why.
+package enum CommitReply: Hashable, Sendable {
+    case done(number: UInt64)
+    /// Another worker owns the partition.
+    case fenced
+    /// Redis does not have the commit before this one.
+    case rolledBack
+    /// Not executed for another reason; nothing of it is stored but perhaps whole users.
+    case failed(RedisLinkError)
+
+    /// Reads the reply to a `CommitCommand`.
+    package init(_ reply: Reply) {
+        if let number = reply.decimal {
+            self = .done(number: number)
+        } else if let error = reply.error() {
+            switch error.kind {
+            case .fenced: self = .fenced
+            case .rolledBack: self = .rolledBack
+            default: self = .failed(error)
+            }
+        } else {
+            self = .failed(.unexpected("a commit", reply))
+        }
+    }
+}

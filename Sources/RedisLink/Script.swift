@@ -1,0 +1,81 @@
+// The scripts that Redis runs for us, each atomic. What is read and compared comes before the first
+// write, so a refusal has changed nothing. Lua's numbers are doubles: ids, offsets and commit
+// numbers travel as strings and are compared by equality only. A call blocks every client of the
+// server, so the scripts do as little per user as they can.
+
+/// A script and its text.
+enum Script: Int, CaseIterable {
+    case claim, commit, reply, meta
+
+    var source: StaticString {
+        switch self {
+        case .claim: return Self.claimSource
+        case .commit: return Self.commitSource
+        case .reply: return Self.replySource
+        case .meta: return Self.metaSource
+        }
+    }
+
+    /// KEYS: position. ARGV: the new token, who takes it. Returns what was there before.
+    private static let claimSource: StaticString = """
+        local was = redis.call('HMGET', KEYS[1],
+          'token', 'number', 'offset', 'fingerprint', 'owner')
+        redis.call('HSET', KEYS[1], 'token', ARGV[1], 'owner', ARGV[2])
+        return was
+        """
+
+    /// KEYS: position, then the users. ARGV: token, the number before, the number, offset,
+    /// fingerprint; then per user how many fields and values it has, n, or -1 - n if its hash is to
+    /// be deleted first; then all fields and values. Where the position is gone, token and all,
+    /// Redis lost it. One `HSET` takes 4,000 of them: `unpack` ends at 8,000, the size of Lua's
+    /// stack.
+    private static let commitSource: StaticString = """
+        local call = redis.call
+        local at = call('HMGET', KEYS[1], 'token', 'number')
+        if not at[1] then
+          return redis.error_reply('ROLLED_BACK the position is gone')
+        end
+        if at[1] ~= ARGV[1] then
+          return redis.error_reply('FENCED the owner is another')
+        end
+        if (at[2] or '0') ~= ARGV[2] then
+          return redis.error_reply('ROLLED_BACK the number is ' .. (at[2] or '0'))
+        end
+        local from = 5 + #KEYS
+        for i = 2, #KEYS do
+          local key, n = KEYS[i], tonumber(ARGV[4 + i])
+          if n < 0 then
+            call('DEL', key)
+            n = -1 - n
+          end
+          while n > 4000 do
+            call('HSET', key, unpack(ARGV, from, from + 3999))
+            from, n = from + 4000, n - 4000
+          end
+          if n > 0 then
+            call('HSET', key, unpack(ARGV, from, from + n - 1))
+            from = from + n
+          end
+        end
+        call('HSET', KEYS[1], 'number', ARGV[3], 'offset', ARGV[4], 'fingerprint', ARGV[5])
+        return ARGV[3]
+        """
+
+    /// KEYS: the caller's list. ARGV: the reply. A key of another kind fails the push, which ends
+    /// the script: its expiry stays as it was.
+    private static let replySource: StaticString = """
+        local length = redis.call('RPUSH', KEYS[1], ARGV[1])
+        redis.call('PEXPIRE', KEYS[1], 60000)
+        return length
+        """
+
+    /// KEYS: meta. ARGV: format, topic, partitions. Written where nothing is; returns what is
+    /// there.
+    private static let metaSource: StaticString = """
+        if redis.call('EXISTS', KEYS[1]) == 0 then
+          redis.call('HSET', KEYS[1], 'format', ARGV[1], 'topic', ARGV[2],
+            'partitions', ARGV[3], 'generation', '1')
+        end
+        return redis.call('HMGET', KEYS[1], 'format', 'topic', 'partitions', 'generation')
+        """
+}

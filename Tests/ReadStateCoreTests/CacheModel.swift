@@ -1,0 +1,263 @@
+// The cache's model: dictionaries for states, arrays for the two orders, sets for the flags. A run does
+// the same random operations to both and compares everything that can be seen.
+
+import ReadStateCore
+
+/// One random run; stops at the first difference and tells it.
+struct CacheModel: ~Copyable {
+    var mix: EventMix
+    var random: Random
+    var cache: ReadStateCache
+    var states: PlainStates
+    var recency: [UserID] = []  // newest last
+    var leaving: Set<UserID> = []
+    var dirty: [(user: UserID, offset: Offset, since: Instant)] = []
+    var committing: Set<UserID> = []
+    var rewrite: Set<UserID> = []
+    var ahead: Set<UserID> = []
+    var changed: [UserID: Set<ChannelID>] = [:]
+    var clock = Instant(milliseconds: (1 << 32) - 5000)
+    var offset = Offset.zero
+    var difference: String?
+
+    struct Shape {
+        var window: Int
+        var users: Int
+        var channels: Int
+        var rare: Int
+    }
+
+    init(seed: UInt64, _ shape: Shape) {
+        mix = EventMix(
+            seed: seed, users: shape.users, channels: shape.channels, rare: shape.rare)
+        random = Random(seed: ~seed)
+        cache = ReadStateCache(window: shape.window)
+        states = PlainStates(window: shape.window)
+    }
+
+    var resident: [UserID] { recency + leaving }
+    private var residentInOrder: [UserID] { resident.sorted { $0.rawValue < $1.rawValue } }
+
+    /// One operation on both, then a look at both.
+    mutating func step() {
+        clock = clock.advanced(byMilliseconds: Int64(random.below(1000)))
+        switch random.below(100) {
+        case 0..<60: applyEvent()
+        case 60..<68: touchSomeone()
+        case 68..<76: beginOldestCommit()
+        case 76..<84: endSomeCommit()
+        case 84..<88: takeSomeonesChanges()
+        case 88..<92: unlinkLeastRecent()
+        case 92..<96: removeSomeone()
+        case 96: setFlags()
+        case 97: loadSomeone()
+        default: if random.chance(2) { removeAll() }
+        }
+        compareOrders()
+    }
+
+    private func isDirty(_ user: UserID) -> Bool { dirty.contains { $0.user == user } }
+
+    private mutating func expect(_ equal: Bool, _ what: @autoclosure () -> String) {
+        if !equal && difference == nil { difference = what() }
+    }
+
+    mutating func applyEvent() {
+        let event = mix.next()
+        let entries = mix.entries
+        let slot: UserSlot
+        if let found = cache.find(event.user) {
+            slot = found
+            expect(resident.contains(event.user), "\(event.user) is not resident")
+        } else {
+            expect(!resident.contains(event.user), "\(event.user) is resident")
+            slot = cache.insert(event.user)
+            recency.append(event.user)
+        }
+        let before = states
+        let did = states.apply(event, entries: entries)
+        expect(
+            cache.apply(event, entries: entries.span, to: slot) == did, "changed after \(event)")
+        if did {
+            note(event, entries, before)
+            offset = event.offset
+            cache.markDirty(slot, at: offset, now: clock)
+            if !isDirty(event.user) {
+                dirty.append((event.user, offset, clock))
+            }
+        }
+        compareStates(of: event.user, at: slot, "\(event) entries \(entries)")
+    }
+
+    private mutating func note(_ event: Event, _ entries: [Entry], _ before: PlainStates) {
+        switch event.kind {
+        case .userErased:
+            rewrite.insert(event.user)
+            changed[event.user] = nil
+        case .readMany:
+            for entry in entries {
+                let channel = ChannelID(entry.first)
+                if before[event.user, channel] != states[event.user, channel] {
+                    changed[event.user, default: []].insert(channel)
+                }
+            }
+        default: changed[event.user, default: []].insert(event.channel)
+        }
+    }
+
+    private mutating func touchSomeone() {
+        guard let user = residentInOrder.randomElement(using: &random),
+            let slot = cache.find(user)
+        else { return }
+        cache.touch(slot)
+        leaving.remove(user)
+        recency.removeAll { $0 == user }
+        recency.append(user)
+    }
+
+    private mutating func beginOldestCommit() {
+        guard let slot = cache.oldestDirty else { return }
+        let first = dirty.removeFirst()
+        expect(cache.user(at: slot) == first.user, "the oldest dirty user")
+        expect(cache.dirtySince(slot) == first.since, "since when it is dirty")
+        expect(cache.beginCommit(slot) == first.offset, "its first offset")
+        committing.insert(first.user)
+    }
+
+    private mutating func endSomeCommit() {
+        let users = committing.sorted { $0.rawValue < $1.rawValue }
+        guard let user = users.randomElement(using: &random), let slot = cache.find(user)
+        else { return }
+        cache.endCommit(slot)
+        committing.remove(user)
+    }
+
+    private mutating func takeSomeonesChanges() {
+        guard let user = residentInOrder.randomElement(using: &random),
+            let slot = cache.find(user)
+        else { return }
+        expect(cache.needsRewrite(slot) == rewrite.contains(user), "whether \(user) is rewritten")
+        let all = states.users[user] ?? [:]
+        let expected =
+            rewrite.contains(user)
+            ? all.filter { !$0.value.isDefault }
+            : all.filter { changed[user]?.contains($0.key) == true }
+        expect(cache.changedStateCount(slot) == expected.count, "how much changed of \(user)")
+        var taken: [ChannelID: ReadState] = [:]
+        cache.takeChanges(slot) { taken[$0] = copy $1 }
+        expect(taken == expected, "what changed of \(user)")
+        expect(cache.changedStateCount(slot) == 0, "nothing is left to take")
+        changed[user] = nil
+        rewrite.remove(user)
+    }
+
+    private mutating func unlinkLeastRecent() {
+        guard let slot = cache.unlinkLeastRecent() else {
+            expect(recency.isEmpty, "nobody to unlink")
+            return
+        }
+        expect(cache.user(at: slot) == recency.first, "the least recent user")
+        leaving.insert(recency.removeFirst())
+    }
+
+    private mutating func removeSomeone() {
+        let removable = residentInOrder.filter { user in
+            !committing.contains(user) && !isDirty(user)
+        }
+        guard let user = removable.randomElement(using: &random), let slot = cache.find(user)
+        else { return }
+        cache.remove(slot)
+        forget(user)
+        expect(cache.find(user) == nil, "\(user) is gone")
+    }
+
+    private mutating func forget(_ user: UserID) {
+        recency.removeAll { $0 == user }
+        leaving.remove(user)
+        states.forget(user)
+        rewrite.remove(user)
+        ahead.remove(user)
+        changed[user] = nil
+    }
+
+    private mutating func setFlags() {
+        guard let user = residentInOrder.randomElement(using: &random),
+            let slot = cache.find(user)
+        else { return }
+        expect(cache.isAhead(slot) == ahead.contains(user), "whether \(user) is ahead")
+        if random.chance(50) {
+            cache.markRewrite(slot)
+            rewrite.insert(user)
+        }
+        cache.setAhead(slot, random.chance(50))
+        if cache.isAhead(slot) { ahead.insert(user) } else { ahead.remove(user) }
+    }
+
+    /// Somebody's states leave the cache and come back from a store.
+    private mutating func loadSomeone() {
+        let user = UserID(UInt64(1 + random.below(mix.users)))
+        guard let slot = cache.find(user), !committing.contains(user), !isDirty(user) else {
+            return
+        }
+        let stored = states.users[user] ?? [:]
+        cache.remove(slot)
+        forget(user)
+        let back = cache.insert(user)
+        recency.append(user)
+        if random.chance(50) { cache.reserve(stored.count, at: back) }
+        for (channel, state) in stored {
+            cache.load(state, channel: channel, into: back)
+            states.put(state, user, channel)
+        }
+        compareStates(of: user, at: back, "a load")
+        expect(cache.changedStateCount(back) == 0, "what was loaded did not change")
+    }
+
+    private mutating func removeAll() {
+        cache.removeAll()
+        for user in resident { forget(user) }
+        dirty = []
+        committing = []
+    }
+
+    private mutating func compareStates(
+        of user: UserID, at slot: UserSlot, _ after: @autoclosure () -> String
+    ) {
+        let expected = states.users[user] ?? [:]
+        var held: [ChannelID: ReadState] = [:]
+        cache.forEachState(at: slot) { held[$0] = copy $1 }
+        expect(held == expected, "states after \(after()): \(held) instead of \(expected)")
+        let listed = expected.filter { !$0.value.isDefault && !$0.value.left }.keys.sorted()
+        var summaries: [ReadStateSummary] = []
+        cache.forEachSummary(at: slot, after: ChannelID(0), unreadOnly: false) {
+            summaries.append($0)
+            return true
+        }
+        expect(summaries == listed.map { states.summary(user, $0) }, "the list of \(user)")
+        var totals = UserTotals()
+        for summary in summaries {
+            totals.unreadChannels += summary.unread ? 1 : 0
+            totals.mentionCount += summary.mentionCount
+            totals.exact = totals.exact && summary.exact
+        }
+        expect(cache.totals(at: slot) == totals, "the totals of \(user)")
+    }
+
+    private mutating func compareOrders() {
+        let oldestDirty = cache.oldestDirty.map { cache.user(at: $0) }
+        expect(cache.userCount == recency.count + leaving.count, "users")
+        expect(cache.stateCount == resident.reduce(0) { $0 + states.count(of: $1) }, "states")
+        expect(cache.dirtyCount == dirty.count, "dirty users")
+        expect(
+            oldestDirty == dirty.first?.user, "the oldest dirty user")
+        for user in resident {
+            guard let slot = cache.find(user) else {
+                expect(false, "\(user) is lost")
+                continue
+            }
+            expect(cache.isLeaving(slot) == leaving.contains(user), "\(user) leaving")
+            expect(cache.isCommitting(slot) == committing.contains(user), "\(user) committing")
+            expect(cache.isDirty(slot) == isDirty(user), "\(user) dirty")
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import ReadStateCore
+import Testing
+
+@Suite struct CacheModelTests {
+    /// Steps of one test run; millions with READSTATES_MODEL_STEPS.
+    static let steps =
+        ProcessInfo.processInfo.environment["READSTATES_MODEL_STEPS"].flatMap { Int($0) } ?? 12_000
+
+    @Test func theCacheCannotBeToldFromItsModel() {
+        // Random operations on the cache and on plain dictionaries and arrays: same answers, same
+        // orders, same changes to commit, invariants kept, for windows and caches small and large.
+        let shapes: [CacheModel.Shape] = [
+            .init(window: 8, users: 3, channels: 2, rare: 30),
+            .init(window: 0, users: 3, channels: 2, rare: 20),
+            .init(window: 1, users: 2, channels: 2, rare: 20),
+            .init(window: 2, users: 5, channels: 3, rare: 10),
+            .init(window: 32, users: 2, channels: 1, rare: 4),
+            .init(window: 1000, users: 2, channels: 2, rare: 1),
+            .init(window: 8, users: 60, channels: 3, rare: 10),
+            .init(window: 4, users: 2, channels: 150, rare: 10),
+        ]
+        let start =
+            ProcessInfo.processInfo.environment["READSTATES_MODEL_SEED"].flatMap { UInt64($0) } ?? 1
+        var seed = start
+        var done = 0
+        while done < Self.steps {
+            let shape = shapes[Int(seed % UInt64(shapes.count))]
+            var model = CacheModel(seed: seed, shape)
+            for step in 0..<500 {
+                model.step()
+                if step % 16 == 0 || shape.users * shape.channels < 10 {
+                    model.cache.checkInvariants()
+                }
+                if let difference = model.difference {
+                    Issue.record("seed \(seed), \(shape), step \(step): \(difference)")
+                    return
+                }
+            }
+            done += 500
+            seed += 1
+        }
+    }
+
+    @Test(arguments: [0, 1, 2, 3, 8, 32, 1000])
+    func theShortWaysDoWhatTheRulesSay(window: Int) {
+        // Plain traffic on few channels, nothing but sends and reads, then with rarer events mixed
+        // in: after each event the packed state is the one that the rules give.
+        for seed in 0..<UInt64(max(6, Self.steps / 1000)) {
+            let shape = CacheModel.Shape(
+                window: window, users: 1, channels: 1, rare: [0, 2, 15][Int(seed % 3)])
+            var model = CacheModel(seed: seed &* 7919 &+ UInt64(window), shape)
+            for step in 0..<400 {
+                model.applyEvent()
+                if let difference = model.difference {
+                    Issue.record("seed \(seed), window \(window), step \(step): \(difference)")
+                    return
+                }
+            }
+            model.cache.checkInvariants()
+        }
+    }
+
+    @Test(arguments: [1, 64, 65, 10_000])
+    func aUserMayHaveManyChannels(channels: Int) {
+        // Every channel of a user is found, listed in order and dropped with it, whatever the form
+        // of its block.
+        var cache = ReadStateCache(window: 4)
+        let user = UserID(77)
+        let slot = cache.insert(user)
+        let entries: [Entry] = []
+        for round in 1...3 {
+            for channel in 1...channels {
+                let event = Event(
+                    offset: .zero, user: user, channel: ChannelID(UInt64(channel) << 22), op: .none,
+                    kind: .messageSent(
+                        MessageID(UInt64(round) << 30), mention: false, own: false))
+                let changed = cache.apply(event, entries: entries.span, to: slot)
+                #expect(changed)
+            }
+        }
+        #expect(cache.stateCount == channels)
+        #expect(cache.totals(at: slot).unreadChannels == channels)
+        var listed: [UInt64] = []
+        cache.forEachSummary(at: slot, after: ChannelID(0), unreadOnly: true) {
+            #expect($0.unreadCount == 3)
+            listed.append($0.channel.rawValue)
+            return true
+        }
+        #expect(listed == (1...channels).map { UInt64($0) << 22 })
+        cache.checkInvariants()
+        let charged = cache.chargedBytes
+        cache.remove(slot)
+        #expect(cache.stateCount == 0)
+        #expect(cache.chargedBytes < charged)
+        cache.checkInvariants()
+    }
+
+    @Test func theIndexGrowsWhileItIsUsed() {
+        // Users come and go while the index moves to larger tables; all that stay are found.
+        var random = Random(seed: 4)
+        var cache = ReadStateCache(window: 1)
+        var users: [UInt64] = []
+        for step in 0..<30_000 {
+            if random.chance(25), !users.isEmpty {
+                let user = users.remove(at: random.below(users.count))
+                guard let slot = cache.find(UserID(user)) else {
+                    Issue.record("user \(user) was lost at step \(step)")
+                    return
+                }
+                cache.remove(slot)
+                let gone = cache.find(UserID(user)) == nil
+                #expect(gone)
+            } else {
+                let user = random.chance(50) ? UInt64(step) + 1 : random.next() >> 1
+                guard cache.find(UserID(user)) == nil else { continue }
+                _ = cache.insert(UserID(user))
+                users.append(user)
+            }
+            if step % 3000 == 0 { cache.checkInvariants() }
+        }
+        for user in users {
+            let found = cache.find(UserID(user)) != nil
+            #expect(found)
+        }
+        cache.checkInvariants()
+    }
+
+    @Test func whatIsChargedIsGivenBack() {
+        // A cache that was filled and emptied is charged for its index only, and removeAll brings it
+        // back to where it began.
+        var cache = ReadStateCache(window: 32)
+        let empty = cache.chargedBytes
+        var mix = EventMix(seed: 9, users: 500, channels: 20, rare: 10)
+        for _ in 0..<20_000 {
+            let event = mix.next()
+            let slot = cache.find(event.user) ?? cache.insert(event.user)
+            _ = cache.apply(event, entries: mix.entries.span, to: slot)
+        }
+        cache.checkInvariants()
+        let full = cache.chargedBytes
+        while let slot = cache.unlinkLeastRecent() { cache.remove(slot) }
+        cache.checkInvariants()
+        #expect(cache.stateCount == 0 && cache.userCount == 0)
+        #expect(cache.chargedBytes < full / 20)
+        cache.removeAll()
+        #expect(cache.chargedBytes == empty)
+    }
+}
