@@ -2,17 +2,17 @@
 //
 // This instance of librdkafka subscribes but never fetches. It answers each rebalance with an empty
 // assignment; the records are fetched by a `LogReader`, an instance of its own. Why:
-// - librdkafka takes single partitions in a cooperative group only. In an eager one the assignment is
-//   replaced as a whole, and each partition in it stops and starts again.
+// - librdkafka takes single partitions in a cooperative group only. In an eager one the assignment
+//   is replaced as a whole, and each partition in it stops and starts again.
 // - The group never waits for us to find out where a partition starts.
-// - While librdkafka hands over a rebalance it pauses all that is assigned, throws its queues away and
-//   fetches again. Nothing assigned, nothing paused: partitions that stay go on.
-// - The member's faults (lost assignments, stuck closes in 2.0) do not touch the fetching.
-// What a member owned when it joins again is the group's assignment, not what was assigned locally, so
+// - While librdkafka hands over a rebalance it pauses all that is assigned, throws its queues away
+//   and fetches again. Nothing assigned, nothing paused: partitions that stay go on.
+// - The member's faults (lost assignments, stuck closes in 2.0) do not touch the fetching. What a
+// member owned when it joins again is the group's assignment, not what was assigned locally, so
 // sticky strategies keep their memory.
 //
-// The order of a rebalance: `.revoked` is given to the caller, who commits what it can and then calls
-// `acknowledgeRevocation`; until then the group waits for us, at most `max.poll.interval.ms`.
+// The order of a rebalance: `.revoked` is given to the caller, who commits what it can and then
+// calls `acknowledgeRevocation`; until then the group waits for us, at most `max.poll.interval.ms`.
 // `.assigned` is acknowledged at once.
 
 internal import CRdkafka
@@ -32,9 +32,9 @@ package enum MemberEvent: Sendable {
 
 /// The group's answer to an offset commit that was made with our member id and generation.
 package struct MembershipConfirmation: Sendable {
-    /// True if the group counts us as a member of its present generation, and nothing was assigned or
-    /// revoked since it was asked. (A member that was thrown out has no id, and without one a group
-    /// that is empty takes every commit; but then the revocation comes before the answer.)
+    /// True if the group counts us as a member of its present generation, and nothing was assigned
+    /// or revoked since it was asked. (A member that was thrown out has no id, and without one a
+    /// group that is empty takes every commit; but then the revocation comes before the answer.)
     package var holds: Bool
     /// The assignment that was valid when it was asked.
     package var assignment: UInt64
@@ -100,8 +100,9 @@ package struct GroupMember: ~Copyable {
 
     /// Commits these positions to the group with our member id and generation: the answer,
     /// `.confirmed`, says whether the group still counts us in, and lag tools see where we are.
-    /// While we are joining the group it is refused at once: the broker would answer after the join,
-    /// for a generation that is over by then, and librdkafka would give up its assignment for that.
+    /// While we are joining the group it is refused at once: the broker would answer after the
+    /// join, for a generation that is over by then, and librdkafka would give up its assignment for
+    /// that.
     mutating func confirm(_ positions: [PartitionOffset]) throws(KafkaLogError) {
         guard !positions.isEmpty else { return }
         guard !isJoining else {
@@ -115,8 +116,8 @@ package struct GroupMember: ~Copyable {
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw handle.classify(code, .commit) }
     }
 
-    /// Leaves the group and destroys the instance; what is revoked meanwhile is acknowledged at once.
-    /// False if that takes longer than `duration`: the group then finds out by itself.
+    /// Leaves the group and destroys the instance; what is revoked meanwhile is acknowledged at
+    /// once. False if that takes longer than `duration`: the group then finds out by itself.
     consuming func close(within duration: Duration) -> Bool {
         let deadline = Deadline(within: duration)
         acknowledgeRevocation()
@@ -163,8 +164,8 @@ package struct GroupMember: ~Copyable {
         case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
             precondition(revoking == nil, "librdkafka waits for an answer before it asks again")
             revoking = changed
-            // librdkafka forgets to say so where a rebalance had begun before we were thrown out for
-            // not polling. So we look at the clock ourselves.
+            // librdkafka forgets to say so where a rebalance had begun before we were thrown out
+            // for not polling. So we look at the clock ourselves.
             let stoodStill = lastPoll.duration(to: .now) > patience
             let lost = unsafe rd_kafka_assignment_lost(handle.rk) != 0 || stoodStill
             return .revoked(changed, lost: lost, assignment: assignment)

@@ -241,8 +241,8 @@ private func until(
             try b.turn()
             return a.owned.count == 1 && b.owned.count == 1
         }
-        // Asked before it gave up, for an assignment that is over: whatever was answered, it does not
-        // hold for the new one.
+        // Asked before it gave up, for an assignment that is over: whatever was answered, it does
+        // not hold for the new one.
         let confirmation = try #require(a.confirmations.first)
         #expect(confirmation.assignment == 2, "\(confirmation)")
         #expect(try a.close())

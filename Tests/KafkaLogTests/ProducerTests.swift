@@ -51,8 +51,8 @@ import Testing
         #expect(closed)
     }
 
-    /// A record that the broker refuses for good is reported as failed, with its ticket; the next one
-    /// arrives.
+    /// A record that the broker refuses for good is reported as failed, with its ticket; the next
+    /// one arrives.
     @Test func aRefusedRecordIsReported() throws {
         let cluster = try Cluster(.mock)
         defer { withExtendedLifetime(cluster) {} }
@@ -74,8 +74,9 @@ import Testing
         #expect(closed)
     }
 
-    /// A broker out of reach keeps dead letters waiting: flushing gives up at its deadline, and they
-    /// arrive when the broker is back. A bulk producer with a timeout reports them as failed instead.
+    /// A broker out of reach keeps dead letters waiting: flushing gives up at its deadline, and
+    /// they arrive when the broker is back. A bulk producer with a timeout reports them as failed
+    /// instead.
     @Test func brokersOutOfReachDelayDeadLetters() throws {
         let cluster = try Cluster(.mock)
         defer { withExtendedLifetime(cluster) {} }
@@ -139,7 +140,8 @@ import Testing
         #expect(closed)
     }
 
-    /// Topics are made with their configuration, described, and deleted; what cannot be done says why.
+    /// Topics are made with their configuration, described, and deleted; what cannot be done says
+    /// why.
     @Test(.enabled(if: KafkaServer.isAvailable))
     func topicsAreMadeAndDeleted() throws {
         let cluster = try Cluster(.kafka)

@@ -219,7 +219,7 @@ extension Control {
         guard let question = asked.removeValue(forKey: id), isWanted(id) else { return }
         let partition = LogValue(Int64(id.rawValue))
         switch place {
-        case .good(let offset): start(id, at: offset!)
+        case .good(let offset): start(id, at: offset)
         case .gone(let from, let to):
             logger.error(
                 "log_range_gone",
