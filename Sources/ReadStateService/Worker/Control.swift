@@ -176,20 +176,11 @@ extension Control {
         }
     }
 
-    private func take(_ confirmation: Confirmation) {
+    private func take(_ confirmation: MembershipConfirmation) {
         if let error = confirmation.error {
             logger.warning("group_commit_failed", ["error": .text("\(error)")])
         }
-        let isOurs =
-            confirmation.error == nil && confirmation.assignment == assignment
-        answerConfirmation(isOurs: isOurs)
-    }
-
-    private var assignment: UInt64 {
-        switch consumer {
-        case .some(let consumer): return consumer.assignment
-        case nil: return 0
-        }
+        answerConfirmation(isOurs: confirmation.holds)
     }
 
     private func answerConfirmation(isOurs: Bool) {

@@ -75,16 +75,16 @@ extension Shard {
             }
         }
         partition.retryAt = nil
-        let token = ReadStateCore.OwnerToken(high: random.next(), low: random.next())
+        let token = OwnerToken(high: random.next(), low: random.next())
         partition.engine.claimSent(token)
         commits.connection.output.claim(
-            partition.keys, token: RedisLink.OwnerToken(token), owner: settings.ownerName)
+            partition.keys, token: StoredToken(token), owner: settings.ownerName)
         commits.expected.append(.claim(partition, token))
     }
 
     /// A claim was answered.
     func finishClaim(
-        _ partition: ShardPartition, _ token: ReadStateCore.OwnerToken, _ claim: ClaimReply
+        _ partition: ShardPartition, _ token: OwnerToken, _ claim: ClaimReply
     ) {
         guard partition.engine.awaits(token) else { return }
         partition.isTouched = true
@@ -236,7 +236,7 @@ extension ShardPartition {
 extension StoredClaim {
     init(_ claim: ClaimReply) {
         self.init(
-            owner: claim.token.map { ReadStateCore.OwnerToken($0) },
+            owner: claim.token.map { OwnerToken($0) },
             position: claim.offset.map { Offset($0) }, number: CommitNumber(claim.number),
             fingerprint: claim.fingerprint.map {
                 RecordFingerprint(offset: Offset($0.offset), hash: $0.hash)

@@ -28,7 +28,7 @@ extension Shard {
                 commitCommand.endUser()
             }
             let head = CommitCommand.Head(
-                token: RedisLink.OwnerToken(commit.token), previous: commit.previous.rawValue,
+                token: StoredToken(commit.token), previous: commit.previous.rawValue,
                 number: commit.number.rawValue, offset: commit.position.rawValue,
                 fingerprint: commit.fingerprint.map {
                     Fingerprint(offset: $0.offset.rawValue, hash: $0.hash)
@@ -80,7 +80,7 @@ extension Shard {
     }
 
     private func claimFailed(
-        _ partition: ShardPartition, _ token: ReadStateCore.OwnerToken, _ error: RedisLinkError,
+        _ partition: ShardPartition, _ token: OwnerToken, _ error: RedisLinkError,
         now: Instant
     ) {
         log(partition, "claim_failed", error)
@@ -105,14 +105,10 @@ extension Shard {
     }
 }
 
-extension RedisLink.OwnerToken {
-    init(_ token: ReadStateCore.OwnerToken) { self.init(high: token.high, low: token.low) }
+extension StoredToken {
+    init(_ token: OwnerToken) { self.init(high: token.high, low: token.low) }
 }
 
-extension ReadStateCore.OwnerToken {
-    /// A token that this program did not write is nobody's: zero, which is never drawn.
-    init(_ token: RedisLink.OwnerToken) {
-        let bits = token.bits ?? (0, 0)
-        self.init(high: bits.high, low: bits.low)
-    }
+extension OwnerToken {
+    init(_ token: StoredToken) { self.init(high: token.high, low: token.low) }
 }

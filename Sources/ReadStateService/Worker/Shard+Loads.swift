@@ -33,7 +33,7 @@ extension Shard {
     private func install(
         _ load: Load, _ reply: consuming LoadReply, in partition: ShardPartition, now: Instant
     ) throws(RedisLinkError) {
-        let owner = reply.owner.map { ReadStateCore.OwnerToken($0) }
+        let owner = reply.token.map { OwnerToken($0) }
         guard
             partition.engine.loaded(owner: owner, number: CommitNumber(reply.number)) != nil
         else {

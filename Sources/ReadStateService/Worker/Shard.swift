@@ -37,9 +37,9 @@ struct ShardSettings: Sendable {
 /// One shard. Only its own thread touches it; others have its mailbox.
 final class Shard {
     enum CommitExpectation {
-        case claim(ShardPartition, ReadStateCore.OwnerToken)
+        case claim(ShardPartition, OwnerToken)
         /// `sent` in nanoseconds of the monotonic clock.
-        case commit(ShardPartition, ReadStateCore.OwnerToken, CommitNumber, sent: UInt64)
+        case commit(ShardPartition, OwnerToken, CommitNumber, sent: UInt64)
     }
 
     static let commitsToken: UInt64 = 1
