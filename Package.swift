@@ -24,7 +24,8 @@ let package = Package(
         .systemLibrary(name: "CRdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
-        .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(
+            name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("m")]),
         .target(name: "CLinux"),
         .target(name: "CMemory"),
         .target(name: "CBench"),
@@ -72,7 +73,8 @@ let package = Package(
             dependencies: ["ReadStateCore", "ReadStateWire", "TestSupport"],
             swiftSettings: tests),
         .testTarget(
-            name: "KafkaLogTests", dependencies: ["KafkaLog", "TestSupport"], swiftSettings: tests),
+            name: "KafkaLogTests", dependencies: ["KafkaLog", "TestSupport", "CLinux"],
+            swiftSettings: tests),
         .testTarget(
             name: "RedisLinkTests", dependencies: ["RedisLink", "TestSupport"],
             swiftSettings: tests),

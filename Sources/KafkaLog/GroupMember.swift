@@ -2,17 +2,17 @@
 //
 // This instance of librdkafka subscribes but never fetches. It answers each rebalance with an empty
 // assignment; the records are fetched by a `LogReader`, an instance of its own. Why:
-// - librdkafka takes single partitions in a cooperative group only. In an eager one the assignment is
-//   replaced as a whole, and each partition in it stops and starts again.
+// - librdkafka takes single partitions in a cooperative group only. In an eager one the assignment
+//   is replaced as a whole, and each partition in it stops and starts again.
 // - The group never waits for us to find out where a partition starts.
-// - While librdkafka hands over a rebalance it pauses all that is assigned, throws its queues away and
-//   fetches again. Nothing assigned, nothing paused: partitions that stay go on.
-// - The member's faults (lost assignments, stuck closes in 2.0) do not touch the fetching.
-// What a member owned when it joins again is the group's assignment, not what was assigned locally, so
+// - While librdkafka hands over a rebalance it pauses all that is assigned, throws its queues away
+//   and fetches again. Nothing assigned, nothing paused: partitions that stay go on.
+// - The member's faults (lost assignments, stuck closes in 2.0) do not touch the fetching. What a
+// member owned when it joins again is the group's assignment, not what was assigned locally, so
 // sticky strategies keep their memory.
 //
-// The order of a rebalance: `.revoked` is given to the caller, who commits what it can and then calls
-// `acknowledgeRevocation`; until then the group waits for us, at most `max.poll.interval.ms`.
+// The order of a rebalance: `.revoked` is given to the caller, who commits what it can and then
+// calls `acknowledgeRevocation`; until then the group waits for us, at most `max.poll.interval.ms`.
 // `.assigned` is acknowledged at once.
 
 internal import CRdkafka
@@ -22,20 +22,24 @@ package enum MemberEvent: Sendable {
     /// These partitions were added to ours.
     case assigned([Int32], assignment: UInt64)
     /// These partitions are to be given up; `acknowledgeRevocation` must follow. `lost` means that
-    /// they are gone already: another member may own them.
+    /// they may be gone already: another member may own them. (That it is false is no proof: the
+    /// group may have given up on us without a word.)
     case revoked([Int32], lost: Bool, assignment: UInt64)
     /// The group's answer to `confirm`.
-    case confirmed(Confirmation)
+    case confirmed(MembershipConfirmation)
     case notice(KafkaNotice)
 }
 
 /// The group's answer to an offset commit that was made with our member id and generation.
-package struct Confirmation: Sendable {
-    /// The assignment that was valid when it was asked: if it is not the newest, the answer is stale.
+package struct MembershipConfirmation: Sendable {
+    /// True if the group counts us as a member of its present generation, and nothing was assigned
+    /// or revoked since it was asked. (A member that was thrown out has no id, and without one a
+    /// group that is empty takes every commit; but then the revocation comes before the answer.)
+    package var holds: Bool
+    /// The assignment that was valid when it was asked.
     package var assignment: UInt64
     package var positions: [PartitionOffset]
-    /// Nil if the group counts us as a member of its present generation; `.notMember` if not;
-    /// anything else says nothing about it.
+    /// `.notMember` if the group does not count us in; any other error says nothing about it.
     package var error: KafkaLogError?
 }
 
@@ -47,6 +51,9 @@ package struct GroupMember: ~Copyable {
     /// What the group counts as ours.
     package private(set) var partitions: Set<Int32> = []
     private var revoking: [Int32]?
+    /// When `poll` was last called, and how long the group surely waits for that.
+    private var lastPoll = ContinuousClock.now
+    private let patience: Duration
     /// Between giving up everything and the next assignment, in an eager group: we are joining.
     private var isJoining = false
 
@@ -57,7 +64,9 @@ package struct GroupMember: ~Copyable {
         let events =
             RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_ERROR
             | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS
-        handle = try KafkaHandle(.member, settings, events: events, wake: wake)
+        let handle = try KafkaHandle(.member, settings, events: events, wake: wake)
+        patience = .milliseconds(handle.number("session.timeout.ms"))
+        self.handle = handle
     }
 
     /// Joins the group for the topic. The answer is `.assigned`, some time later.
@@ -72,6 +81,7 @@ package struct GroupMember: ~Copyable {
 
     /// The next event, nil if there is none. Never waits.
     mutating func poll() -> MemberEvent? {
+        defer { lastPoll = .now }
         while let event = unsafe handle.nextEvent() {
             defer { unsafe rd_kafka_event_destroy(event) }
             if let result = unsafe take(event) { return result }
@@ -90,8 +100,9 @@ package struct GroupMember: ~Copyable {
 
     /// Commits these positions to the group with our member id and generation: the answer,
     /// `.confirmed`, says whether the group still counts us in, and lag tools see where we are.
-    /// While we are joining the group it is refused at once: the broker would answer after the join,
-    /// for a generation that is over by then, and librdkafka would give up its assignment for that.
+    /// While we are joining the group it is refused at once: the broker would answer after the
+    /// join, for a generation that is over by then, and librdkafka would give up its assignment for
+    /// that.
     mutating func confirm(_ positions: [PartitionOffset]) throws(KafkaLogError) {
         guard !positions.isEmpty else { return }
         guard !isJoining else {
@@ -105,8 +116,8 @@ package struct GroupMember: ~Copyable {
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw handle.classify(code, .commit) }
     }
 
-    /// Leaves the group and destroys the instance; what is revoked meanwhile is acknowledged at once.
-    /// False if that takes longer than `duration`: the group then finds out by itself.
+    /// Leaves the group and destroys the instance; what is revoked meanwhile is acknowledged at
+    /// once. False if that takes longer than `duration`: the group then finds out by itself.
     consuming func close(within duration: Duration) -> Bool {
         let deadline = Deadline(within: duration)
         acknowledgeRevocation()
@@ -153,7 +164,10 @@ package struct GroupMember: ~Copyable {
         case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
             precondition(revoking == nil, "librdkafka waits for an answer before it asks again")
             revoking = changed
-            let lost = unsafe rd_kafka_assignment_lost(handle.rk) != 0
+            // librdkafka forgets to say so where a rebalance had begun before we were thrown out
+            // for not polling. So we look at the clock ourselves.
+            let stoodStill = lastPoll.duration(to: .now) > patience
+            let lost = unsafe rd_kafka_assignment_lost(handle.rk) != 0 || stoodStill
             return .revoked(changed, lost: lost, assignment: assignment)
         default:
             // A rebalance that failed leaves us with nothing.
@@ -162,7 +176,7 @@ package struct GroupMember: ~Copyable {
         }
     }
 
-    private func takeConfirmation(_ event: OpaquePointer) -> Confirmation {
+    private func takeConfirmation(_ event: OpaquePointer) -> MembershipConfirmation {
         // Tag and list belong to the event; the tag is a number.
         let tag = unsafe UInt64(UInt(bitPattern: rd_kafka_event_opaque(event)))
         let list = unsafe rd_kafka_event_topic_partition_list(event)
@@ -173,8 +187,8 @@ package struct GroupMember: ~Copyable {
         let error =
             code == RD_KAFKA_RESP_ERR_NO_ERROR
             ? nil : handle.classify(code, .commit, partition: failed?.partition)
-        return Confirmation(
-            assignment: tag,
+        return MembershipConfirmation(
+            holds: error == nil && tag == assignment, assignment: tag,
             positions: entries.map { PartitionOffset(partition: $0.partition, offset: $0.offset) },
             error: error)
     }

@@ -82,6 +82,14 @@
         tail += digits
     }
 
+    /// Appends a number as 16 hexadecimal digits.
+    package mutating func append(hexadecimal number: UInt64) {
+        for shift in stride(from: 60, through: 0, by: -4) {
+            let digit = UInt8(number >> UInt64(shift) & 15)
+            append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+
     /// Takes `count` bytes from the front.
     package mutating func removeFirst(_ count: Int) {
         precondition(count >= 0 && count <= self.count)

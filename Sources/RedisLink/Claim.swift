@@ -5,10 +5,10 @@
 
 extension RespWriter {
     /// Takes the partition with a fresh token. `owner` says to people who that is.
-    package mutating func claim(_ keys: PartitionKeys, token: OwnerToken, owner: String) {
+    package mutating func claim(_ keys: PartitionKeys, token: StoredToken, owner: String) {
         script(.claim, keys: 1, arguments: 2)
         argument(keys.position)
-        argument(token.text)
+        argument(token)
         argument(owner)
     }
 }
@@ -16,7 +16,7 @@ extension RespWriter {
 /// What a claim found.
 package struct ClaimReply: Hashable, Sendable {
     /// The token that was replaced; nil in a partition that nobody ever claimed.
-    package let token: OwnerToken?
+    package let token: StoredToken?
     /// The number of the last commit; 0 before the first.
     package let number: UInt64
     /// The first offset that no commit covers; nil before the first commit.
@@ -29,7 +29,7 @@ package struct ClaimReply: Hashable, Sendable {
     package init(_ reply: Reply) throws(RedisLinkError) {
         if let error = reply.error() { throw error }
         guard reply.count == 5 else { throw .unexpected("a claim", reply) }
-        token = reply[0].isNull ? nil : OwnerToken(stored: reply[0].bytes)
+        token = try .read(reply[0])
         number = try Self.number(reply[1], "number") ?? 0
         let offset = try Self.number(reply[2], "offset")
         guard offset ?? 0 <= UInt64(Int64.max),

@@ -14,7 +14,7 @@
 package struct CommitCommand: ~Copyable {
     /// What a commit says of the partition.
     package struct Head: Hashable, Sendable {
-        package var token: OwnerToken
+        package var token: StoredToken
         /// The number of the commit before this one; 0 before the first.
         package var previous: UInt64
         package var number: UInt64
@@ -23,7 +23,7 @@ package struct CommitCommand: ~Copyable {
         package var fingerprint: Fingerprint?
 
         package init(
-            token: OwnerToken, previous: UInt64, number: UInt64, offset: Int64,
+            token: StoredToken, previous: UInt64, number: UInt64, offset: Int64,
             fingerprint: Fingerprint?
         ) {
             self.token = token
@@ -105,7 +105,7 @@ package struct CommitCommand: ~Copyable {
         output.script(.commit, keys: 1 + userCount, arguments: 5 + userCount + valueCount)
         output.argument(keys.position)
         output.arguments(users.bytes, count: userCount)
-        output.argument(head.token.text)
+        output.argument(head.token)
         output.argument(head.previous)
         output.argument(head.number)
         output.argument(head.offset)

@@ -25,14 +25,15 @@ extension RespWriter {
     }
 }
 
-/// What a load found. It counts only if the partition was ours and Redis still had all that it had
-/// acknowledged when the load was sent (`isTrusted`); otherwise it says nothing.
+/// What a load found. It counts only if `token` is one's own and `number` not below the newest
+/// commit whose reply had been read when the load was sent; otherwise it says nothing.
 package struct LoadReply: ~Escapable {
+    /// Who owned the partition at that moment; nil: nobody.
+    package let token: StoredToken?
     /// The number of the last commit.
     package let number: UInt64
     /// Users that were asked for.
     package let userCount: Int
-    private let token: RawSpan
     private var users: Reply.Elements
 
     /// Reads the reply to a load.
@@ -47,15 +48,9 @@ package struct LoadReply: ~Escapable {
             throw RedisLinkError(.request, .corrupt, "the stored commit number is unreadable")
         }
         number = head[1].decimal ?? 0
-        token = head[0].bytes
+        token = try .read(head[0])
         userCount = reply.count - 1
         users = elements
-    }
-
-    /// Whether what was read may be used: `token` is our own, `acknowledged` the number of the
-    /// newest commit whose reply had been read when the load was sent.
-    package func isTrusted(token: OwnerToken, acknowledged: UInt64) -> Bool {
-        token.equals(self.token) && number >= acknowledged
     }
 
     /// The next user's hash, in the order in which they were asked for; nil behind the last.

@@ -5,6 +5,9 @@
 
 /// The identity of a namespace.
 package struct Meta: Hashable, Sendable {
+    /// The format that this program reads and writes.
+    package static let currentFormat: UInt64 = 1
+
     /// The version of the stored form.
     package var format: UInt64
     package var topic: String

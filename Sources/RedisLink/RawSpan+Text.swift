@@ -13,10 +13,6 @@ extension RawSpan {
         return true
     }
 
-    func equals(_ bytes: [UInt8]) -> Bool {
-        byteCount == bytes.count && hasPrefix(bytes)
-    }
-
     /// A decimal number from 0 to 2^64-1 with no sign, space or leading zero: just what we write.
     var decimal: UInt64? {
         guard (1...20).contains(byteCount) else { return nil }
@@ -33,8 +29,25 @@ extension RawSpan {
         return value
     }
 
+    /// A number of just these digits, lowercase, at most 16.
+    var hexadecimal: UInt64? {
+        guard (1...16).contains(byteCount) else { return nil }
+        var value: UInt64 = 0
+        for index in 0..<byteCount {
+            let byte = self[byte: index]
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                value = value << 4 | UInt64(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"):
+                value = value << 4 | UInt64(byte - UInt8(ascii: "a") + 10)
+            default: return nil
+            }
+        }
+        return value
+    }
+
     /// The bytes as text; what is no UTF-8 is replaced.
-    var text: String {
+    package var text: String {
         // The buffer is used only inside the closure.
         unsafe withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
     }

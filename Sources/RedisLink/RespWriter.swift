@@ -76,6 +76,14 @@ package struct RespWriter: ~Copyable {
         buffer.appendBulk(prefix, decimal: number)
     }
 
+    mutating func argument(_ token: StoredToken) {
+        countArgument()
+        buffer.appendHead(UInt8(ascii: "$"), 32)
+        buffer.append(hexadecimal: token.high)
+        buffer.append(hexadecimal: token.low)
+        buffer.endLine()
+    }
+
     /// `<offset>:<hash>`, or nothing.
     mutating func argument(_ fingerprint: Fingerprint?) {
         guard let fingerprint else { return argument("" as StaticString) }
@@ -197,7 +205,7 @@ extension ByteBuffer {
         endLine()
     }
 
-    private mutating func endLine() {
+    mutating func endLine() {
         append(13)
         append(10)
     }

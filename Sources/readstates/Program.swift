@@ -3,16 +3,6 @@
 
 import ReadStateService
 
-/// How the program ends (the contract's exit codes).
-enum ExitCode: Int32 {
-    case done = 0
-    case failed = 1
-    /// Wrong usage or configuration; the message says which key.
-    case misused = 2
-    /// Refused to start on an unsafe or missing dependency; the message says why.
-    case refused = 3
-}
-
 /// Runs one command to its end.
 func runProgram(_ arguments: [String], _ environment: [String: String]) -> ExitCode {
     do throws(SettingsError) {
@@ -31,14 +21,11 @@ func runProgram(_ arguments: [String], _ environment: [String: String]) -> ExitC
 private func run(_ settings: Settings) -> ExitCode {
     switch settings.command {
     case .worker: return runWorker(settings)
-    case .rebuild: return runRebuild(settings)
-    case .status: return runStatus(settings)
-    case .doctor: return runDoctor(settings)
-    case .demo: return runDemo(settings)
-    case .embeddedBroker: return runEmbeddedBroker(settings)
-    case .get, .list, .totals: return .failed
-    case .publish: return .failed
-    case .load: return .failed
+    case .demo: return runDemo()
+    case .embeddedBroker: return runEmbeddedBroker()
+    case .get, .list, .totals: return runQuery(settings)
+    case .publish: return runPublish(settings)
+    case .load: return runLoad(settings)
     case .help, .version: preconditionFailure("answered without settings")
     }
 }

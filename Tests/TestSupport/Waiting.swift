@@ -1,6 +1,6 @@
 // How tests wait: on a condition, with a deadline, never for a length of time. A condition is asked
-// every few milliseconds; the deadlines are generous because they only ever cost time in a test that
-// fails. This is the only file of the tests that may sleep, and a tidy test sees to that.
+// every few milliseconds; the deadlines are generous because they only ever cost time in a test
+// that fails. This is the only file of the tests that may sleep, and a tidy test sees to that.
 
 import Glibc
 

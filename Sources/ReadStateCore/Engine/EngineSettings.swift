@@ -29,6 +29,8 @@ package struct EngineSettings: Sendable {
     package var questionLimit = 65_536
     /// A question without a deadline waits so long, in milliseconds (spec: contract, "behind").
     package var questionPatience: Int64 = 5_000
+    /// Always nil, but in the simulator's tests of itself.
+    package var fault: EngineFault?
 
     package init() {}
 }

@@ -11,12 +11,14 @@ package struct OffsetLedger: ~Copyable {
     package var count: Int { open.count - head }
     package var oldest: Offset? { head < open.count ? open[head].offset : nil }
 
-    /// Opens an offset above all that are open.
+    /// Opens an offset. One that is not above all that are open was delivered again, and is open or
+    /// closed already.
     package mutating func open(_ offset: Offset) {
-        precondition(open.last.map { head == open.count || $0.offset < offset } ?? true)
         if head == open.count {
             open.removeAll(keepingCapacity: true)
             head = 0
+        } else if offset <= open[open.count - 1].offset {
+            return
         }
         open.append((offset, false))
     }

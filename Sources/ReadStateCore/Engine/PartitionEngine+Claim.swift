@@ -7,6 +7,8 @@ extension PartitionEngine {
     package mutating func claimSent(_ token: OwnerToken) {
         precondition(token != self.token && token != awaited, "a token is used once")
         cancelLoads()
+        // What was claimed but not started has no states that could be kept.
+        if phase == .claimed { self.token = nil }
         awaited = token
         phase = .claiming
     }
@@ -17,7 +19,7 @@ extension PartitionEngine {
         // Only a token whose claim was answered counts as ours: behind a claim whose answer was lost,
         // another worker may have come, committed and been replaced unseen.
         let isOurs = token != nil && stored.owner == token
-        if isOurs, stored.number >= acknowledged {
+        if isOurs, stored.number >= acknowledged || settings.fault == .keepCacheAfterRollback {
             settleInFlight(upTo: stored.number)
             token = newToken
             awaited = nil
@@ -47,6 +49,12 @@ extension PartitionEngine {
         phase = .owned
     }
 
+    /// The group has confirmed that a fenced partition is ours: it may be claimed again.
+    package mutating func allowClaim() {
+        precondition(phase == .refused(.fenced), "only who was fenced needs to be allowed")
+        phase = .unclaimed
+    }
+
     /// The connection for commits broke: what was on its way may or may not have been carried out,
     /// so nothing is done until a new claim tells.
     package mutating func connectionLost() {
@@ -69,7 +77,9 @@ extension PartitionEngine {
     /// After a claim that kept the cache: commits that the store has are done, those above are lost
     /// and must be written again, each user whole, since nobody knows which fields are in the store.
     private mutating func settleInFlight(upTo number: CommitNumber) {
-        while let first = inFlight.first, first.number <= number {
+        while let first = inFlight.first,
+            first.number <= number || settings.fault == .lostCommitForgotten
+        {
             inFlight.removeFirst()
             finish(first)
         }

@@ -84,6 +84,7 @@ extension PartitionEngine {
     mutating func finish(_ commit: Commit) {
         storedPosition = commit.position
         for user in commit.users {
+            if settings.fault != nil, cache.find(user.user) != user.slot { continue }
             cache.endCommit(user.slot)
             guard cache.isLeaving(user.slot) else { continue }
             if cache.isDirty(user.slot) {
@@ -100,6 +101,7 @@ extension PartitionEngine {
     mutating func evict() {
         while leavingCount < settings.leavingLimit, isOverCapacity {
             guard let slot = cache.unlinkLeastRecent() else { return }
+            if settings.fault != nil { applyEvictionFault(slot) }
             let isDirty = cache.isDirty(slot)
             if !isDirty && !cache.isCommitting(slot) {
                 drop(slot)
@@ -125,8 +127,18 @@ extension PartitionEngine {
         if cache.isAhead(slot) { ahead[slot] = nil }
         cache.remove(slot)
         // From here on, who is not resident may have states in the store.
-        whole = false
+        whole = whole && settings.fault == .wholeAfterEviction
         counters.evictions += 1
+    }
+
+    /// Makes a user look as if it could leave, where such a bug is planted.
+    private mutating func applyEvictionFault(_ slot: UserSlot) {
+        if settings.fault == .evictDirty, cache.isDirty(slot) { _ = cache.beginCommit(slot) }
+        if settings.fault == .evictDirty || settings.fault == .evictBeforeAcknowledged,
+            !cache.isDirty(slot), cache.isCommitting(slot)
+        {
+            cache.endCommit(slot)
+        }
     }
 
     private func isFull(_ users: [CommitUser], _ states: Int) -> Bool {

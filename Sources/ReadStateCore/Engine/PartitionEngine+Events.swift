@@ -10,13 +10,16 @@ extension PartitionEngine {
         precondition(phase == .owned, "events are applied by the owner only")
         let entries = batch.entries.span
         let events = batch.events
+        // A record may come twice within a batch, too.
+        var expected = next
         for index in 0..<events.count {
             cache.lookAhead(batch, from: index)
             let event = events[index]
-            guard event.offset >= next else {
+            guard event.offset >= expected else {
                 counters.belowNext += 1
                 continue
             }
+            expected = event.offset.next
             if let slot = cache.find(event.user) {
                 apply(event, entries: entries, to: slot, now: now)
             } else {
@@ -90,6 +93,8 @@ extension PartitionEngine {
         counters.misses += 1
         if whole {
             let slot = cache.insert(event.user)
+            // A commit that failed half way may have stored users without a position.
+            cache.markRewrite(slot)
             apply(event, entries: entries, to: slot, now: now)
         } else {
             let index = requestLoad(of: event.user)

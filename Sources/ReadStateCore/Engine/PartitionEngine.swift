@@ -43,7 +43,7 @@ package struct PartitionEngine: ~Copyable {
     /// The first offset not seen yet.
     package internal(set) var next = Offset.zero
     /// The newest record below `next`, whatever became of it.
-    var lastRecord: RecordFingerprint?
+    package internal(set) var lastRecord: RecordFingerprint?
     /// Nobody was ever evicted and the keyspace was empty: who is not resident has no states.
     var whole = false
     /// Where residents' loaded states are ahead of `next`: the first offset they do not include.
@@ -110,7 +110,9 @@ package struct PartitionEngine: ~Copyable {
         var oldest = next
         if let slot = cache.oldestDirty { oldest = min(oldest, cache.firstDirtyOffset(slot)) }
         for user in lost { oldest = min(oldest, user.firstChange) }
-        if let offset = parked.oldestOffset { oldest = min(oldest, offset) }
+        if settings.fault != .parkedForgotten, let offset = parked.oldestOffset {
+            oldest = min(oldest, offset)
+        }
         if let offset = deadLetters.oldest { oldest = min(oldest, offset) }
         return oldest
     }
@@ -137,14 +139,25 @@ package struct PartitionEngine: ~Copyable {
         self.capacity = capacity
     }
 
-    /// Visits every resident state: for checkers and tests.
-    package func forEachResidentState(
-        _ body: (UserID, ChannelID, borrowing ReadState) -> Void
-    ) {
+    /// Visits every resident user, with the first offset that its states do not include: for
+    /// checkers and tests.
+    package func forEachResident(_ body: (UserID, Offset) -> Void) {
         cache.forEachUser { slot in
-            let user = cache.user(at: slot)
-            cache.forEachState(at: slot) { channel, state in body(user, channel, state) }
+            body(cache.user(at: slot), ahead[slot].map { max($0, next) } ?? next)
         }
+    }
+
+    /// Visits a resident user's states, default ones included: for checkers and tests.
+    package func forEachState(
+        of user: UserID, _ body: (ChannelID, borrowing ReadState) -> Void
+    ) {
+        if let slot = cache.find(user) { cache.forEachState(at: slot, body) }
+    }
+
+    /// Entries of all lists beside the cache and the parked events: for checkers of their bounds.
+    package var bookkeepingCount: Int {
+        loadingUsers.count + loadQueue.count + leaving.count + lost.count + deadLetters.count
+            + ahead.count + questions.bookkeepingCount
     }
 
     // MARK: Dropping

@@ -38,7 +38,8 @@ package struct Exposition: Sendable {
     package init() {}
 
     /// Adds a sample of a counter or a gauge.
-    package mutating func add(_ metric: Metric, _ value: some BinaryInteger, _ labels: Labels = [:]) {
+    package mutating func add(_ metric: Metric, _ value: some BinaryInteger, _ labels: Labels = [:])
+    {
         add(metric, String(value), labels)
     }
 

@@ -124,7 +124,8 @@ private func escaped(_ cell: String) -> String {
     cell.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
 }
 
-func padded(_ text: String, _ width: Int) -> String {
+/// A text with spaces behind it, at least one.
+package func padded(_ text: String, _ width: Int) -> String {
     let missing = width - text.count
     return missing > 0 ? text + String(repeating: " ", count: missing) : text + " "
 }

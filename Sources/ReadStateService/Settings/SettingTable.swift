@@ -1,12 +1,12 @@
 // Every setting of the program, once. A new setting is one entry here and one line where it is used;
 // its flag, environment variable, key, help, reference and checks follow from the entry.
 
-private let kafkaCommands: Set<Command> = [.worker, .rebuild, .publish, .load, .status, .doctor]
+private let kafkaCommands: Set<Command> = [.worker, .publish, .load]
 private let redisCommands: Set<Command> = [
-    .worker, .rebuild, .get, .list, .totals, .load, .status, .doctor,
+    .worker, .get, .list, .totals, .load,
 ]
 private let queryCommands: Set<Command> = [.get, .list, .totals]
-private let services: Set<Command> = [.worker, .rebuild]
+private let services: Set<Command> = [.worker]
 private let milliseconds = Duration.milliseconds(1)
 
 extension Setting {
@@ -28,7 +28,7 @@ extension Setting {
             "The topic of events."),
         Setting(
             "group", .text, .value("readstates"), .connections,
-            of: [.worker, .status, .doctor],
+            of: [.worker],
             "The consumer group in which workers share the partitions."),
         Setting(
             "kafka-property", .properties, .absent("none"), .connections, of: kafkaCommands,
@@ -93,9 +93,10 @@ extension Setting {
             "Requests that may wait in the process for loads or for `min_offset`; more are "
                 + "answered `unavailable`. Each takes at most 1 KiB: 16 MiB by default."),
         Setting(
-            "revoke-budget", .duration(milliseconds...(.seconds(300))), .value("10s"), .process,
+            "revoke-budget", .duration(milliseconds...(.seconds(50))), .value("10s"), .process,
             of: [.worker],
-            "How long a partition that the group takes away may go on committing."),
+            "How long a partition that the group takes away may go on committing; the group waits "
+                + "60 s for a member (`kafka.max.poll.interval.ms`)."),
         Setting(
             "shutdown-budget", .duration(milliseconds...(.seconds(3600))), .value("25s"),
             .process, of: services,
@@ -115,8 +116,8 @@ extension Setting {
 
     private static let queries = [
         Setting(
-            "json", .toggle, .value("false"), .queries, of: queryCommands.union([.status]),
-            "Print JSON, one object a line, instead of a table."),
+            "json", .toggle, .value("false"), .queries, of: queryCommands,
+            "Print the replies in their JSON form, one a line, instead of a table."),
         Setting(
             "unread-only", .toggle, .value("false"), .queries, of: [.list],
             "Leave out what has nothing unread."),
@@ -133,7 +134,7 @@ extension Setting {
         Setting(
             "encoding", .choice(["protobuf", "json"]), .value("protobuf"), .publishing,
             of: [.publish, .load],
-            "What the records hold: protobuf, or the JSON as it was given.")
+            "What the records hold: protobuf, or JSON (for `publish`, the line as it stands).")
     ]
 
     private static let load = [
@@ -163,8 +164,8 @@ extension Setting {
             "skew", .decimal(0...5), .value("1"), .load, of: [.load],
             "Zipf exponent by which some users get more events than others; 0 is evenly."),
         Setting(
-            "seed", .count(0...Int.max), .value("1"), .load, of: [.load],
-            "The same seed makes the same events."),
+            "seed", .count(0...(1 << 22)), .value("1"), .load, of: [.load],
+            "The same seed makes the same events; a larger one makes later messages."),
         Setting(
             "queries", .count(1...1_000_000), .absent("none"), .load, of: [.load],
             "Queries per second beside the events, with their latency; needs `redis`."),

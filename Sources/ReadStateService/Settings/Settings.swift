@@ -7,6 +7,8 @@
 // and no error message repeats the value of a secret.
 
 import Glibc
+package import KafkaLog
+package import RedisLink
 
 /// The settings of one run of one command.
 package struct Settings: Sendable {
@@ -101,9 +103,10 @@ package struct Settings: Sendable {
 
     private mutating func giveProperty(_ key: String, _ value: String, _ source: SettingSource) {
         // Two names for one thing would need a rule for which of them wins.
-        if let name = ["bootstrap.servers": "kafka", "metadata.broker.list": "kafka",
-            "group.id": "group"][key]
-        {
+        if let name = [
+            "bootstrap.servers": "kafka", "metadata.broker.list": "kafka",
+            "group.id": "group",
+        ][key] {
             problems.append("\(source): \(key): given by the setting `\(name)`")
         }
         kafkaProperties.removeAll { $0.key == key }
@@ -119,8 +122,14 @@ package struct Settings: Sendable {
                 "\(setting.flag) is missing: give it, \(setting.environmentName) in the "
                     + "environment, or \(setting.name) in a file")
         }
-        if values["redis-username"] != nil, values["redis-password"] == nil {
-            problems.append("redis-username: needs redis-password too")
+        if values["redis"] != nil {
+            do throws(RedisLinkError) {
+                _ = try makeRedisAddress()
+            } catch {
+                // Its message names no password.
+                let setting = Setting.named("redis")!
+                problems.append("\(place(setting, source(of: "redis"))): \(error.message)")
+            }
         }
         if optionalText("dead-letter-topic") == text("topic") {
             problems.append("dead-letter-topic: must not be the topic of events itself")
@@ -134,6 +143,12 @@ package struct Settings: Sendable {
         if command == .load, optionalCount("queries") != nil, values["redis"] == nil {
             problems.append("queries: needs redis too")
         }
+    }
+
+    private func makeRedisAddress() throws(RedisLinkError) -> RedisAddress {
+        try RedisAddress(
+            parsing: text("redis"), username: optionalText("redis-username"),
+            password: optionalText("redis-password"))
     }
 
     /// Where a value was given, as an error message begins.
@@ -196,6 +211,40 @@ package struct Settings: Sendable {
     package func address(_ name: String) -> HostPort? {
         guard case .address(let address)? = value(name) else { preconditionFailure(name) }
         return address
+    }
+
+    /// Where Redis is; `redis` is given.
+    package var redisAddress: RedisAddress {
+        do throws(RedisLinkError) {
+            return try makeRedisAddress()
+        } catch {
+            preconditionFailure("checked when the settings were read")
+        }
+    }
+
+    /// The names of the keys in Redis.
+    package var redisKeys: Keys {
+        do throws(RedisLinkError) {
+            return try Keys(namespace: text("namespace"))
+        } catch {
+            preconditionFailure("a namespace that was read follows the same rule")
+        }
+    }
+
+    /// How to reach Kafka; `kafka` is given.
+    package var kafkaSettings: KafkaSettings {
+        KafkaSettings(
+            bootstrapServers: text("kafka"), topic: text("topic"), group: text("group"),
+            properties: kafkaProperties.map { .init($0.key, $0.value) })
+    }
+
+    /// A property that librdkafka refused, told like any other mistake.
+    package func problem(withProperty key: String, _ reason: String) -> String {
+        guard let property = kafkaProperties.first(where: { $0.key == key }) else {
+            return "kafka.\(key): \(reason)"
+        }
+        let isFile = if case .file = property.source { true } else { false }
+        return "\(property.source): \(isFile ? "kafka." : "")\(key): \(reason)"
     }
 
     package func source(of name: String) -> SettingSource { values[name]?.source ?? .byDefault }

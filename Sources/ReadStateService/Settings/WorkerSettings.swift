@@ -1,21 +1,19 @@
-/// What a worker (or a rebuild, which is a worker without queries) is told, in the parts that use it.
+package import KafkaLog
+package import RedisLink
+
+/// What a worker is told, in the parts that use it.
 package struct WorkerSettings: Sendable {
     package struct Kafka: Sendable {
-        package var brokers: String
-        package var topic: String
-        package var group: String
+        /// Brokers, topic, group and librdkafka's properties.
+        package var connection: KafkaSettings
         package var deadLetterTopic: String
         /// False: events are applied in whatever partition they stand.
         package var checksPartitioner: Bool
-        package var properties: [Settings.KafkaProperty]
     }
 
     package struct Redis: Sendable {
-        /// May hold a password: not for logs.
-        package var url: String
-        package var username: String?
-        package var password: String?
-        package var namespace: String
+        package var address: RedisAddress
+        package var keys: Keys
         package var allowsUnsafe: Bool
     }
 
@@ -45,18 +43,15 @@ package struct WorkerSettings: Sendable {
     package var cache: Cache
     package var process: Process
 
-    /// From settings that were read for `worker` or `rebuild`.
+    /// From settings that were read for `worker`.
     package init(_ settings: Settings) {
-        let topic = settings.text("topic")
         kafka = Kafka(
-            brokers: settings.text("kafka"), topic: topic, group: settings.text("group"),
-            deadLetterTopic: settings.optionalText("dead-letter-topic") ?? topic + ".dlq",
-            checksPartitioner: settings.text("partitioner") == "murmur2",
-            properties: settings.kafkaProperties)
+            connection: settings.kafkaSettings,
+            deadLetterTopic: settings.optionalText("dead-letter-topic")
+                ?? settings.text("topic") + ".dlq",
+            checksPartitioner: settings.text("partitioner") == "murmur2")
         redis = Redis(
-            url: settings.text("redis"), username: settings.optionalText("redis-username"),
-            password: settings.optionalText("redis-password"),
-            namespace: settings.text("namespace"),
+            address: settings.redisAddress, keys: settings.redisKeys,
             allowsUnsafe: settings.isOn("allow-unsafe-redis"))
         cache = Cache(
             window: settings.count("window"), memory: settings.bytes("cache-memory"),

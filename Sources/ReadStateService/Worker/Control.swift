@@ -69,7 +69,7 @@ final class Control {
         try epoll.add(inbox.fileDescriptor, token: Self.inboxToken)
         try epoll.add(signals.fileDescriptor, token: Self.signalToken)
         self.signals = signals
-        self.consumer = consumer
+        self.consumer = consume consumer
     }
 
     /// Runs until the process is to end.
@@ -176,13 +176,11 @@ extension Control {
         }
     }
 
-    private func take(_ confirmation: Confirmation) {
+    private func take(_ confirmation: MembershipConfirmation) {
         if let error = confirmation.error {
             logger.warning("group_commit_failed", ["error": .text("\(error)")])
         }
-        let isOurs =
-            confirmation.error == nil && confirmation.assignment == consumer!.assignment
-        answerConfirmation(isOurs: isOurs)
+        answerConfirmation(isOurs: confirmation.holds)
     }
 
     private func answerConfirmation(isOurs: Bool) {
@@ -221,7 +219,7 @@ extension Control {
         guard let question = asked.removeValue(forKey: id), isWanted(id) else { return }
         let partition = LogValue(Int64(id.rawValue))
         switch place {
-        case .good(let offset): start(id, at: offset!)
+        case .good(let offset): start(id, at: offset)
         case .gone(let from, let to):
             logger.error(
                 "log_range_gone",
@@ -323,7 +321,16 @@ extension Control {
         if nextGroupCommit <= now, ending == nil {
             nextGroupCommit = now.advanced(byMilliseconds: 5_000)
             let serving = status.positions(of: assigned.subtracting(revoking))
-            if !serving.isEmpty { try? consumer!.confirmMembership(serving) }
+            if !serving.isEmpty { commitToGroup(serving) }
+        }
+    }
+
+    /// For lag tools; nothing ever reads these offsets back.
+    private func commitToGroup(_ positions: [PartitionOffset]) {
+        do {
+            try consumer!.confirmMembership(positions)
+        } catch {
+            logger.debug("group_commit_failed", ["error": .text("\(error)")])
         }
     }
 
@@ -333,15 +340,15 @@ extension Control {
         // A part of the budget is for leaving the group.
         let budget = settings.shutdownBudget * 4 / 5
         ending = (.done, now.advanced(by: budget))
-        status.note(isStopping: true)
+        status.note(phase: .stopping)
         for shard in shards { shard.post(.stop) }
         letGo(assigned, by: now.advanced(by: budget - min(budget / 10, .milliseconds(200))))
     }
 
     private func end(with code: ExitCode, _ reason: String, now: Instant) {
         guard ending == nil || code == .refused else { return }
-        logger.error("ending", ["reason": .text(reason), "exit_code": .number(code.rawValue)])
-        status.note(isStopping: true)
+        logger.error("ending", ["reason": .text(reason), "exit_code": LogValue(code.rawValue)])
+        status.note(phase: .stopping)
         ending = (code, now)
     }
 

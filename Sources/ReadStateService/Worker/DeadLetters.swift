@@ -22,7 +22,12 @@ struct DeadLetterOffice: ~Copyable {
     }
 
     /// Becomes readable when `poll` has something to give; nil before the first letter.
-    var wakeFileDescriptor: Int32? { producer?.wakeFileDescriptor }
+    var wakeFileDescriptor: Int32? {
+        switch producer {
+        case .some(let producer): return producer.wakeFileDescriptor
+        case nil: return nil
+        }
+    }
 
     mutating func add(_ letter: DeadLetter) { waiting.append(letter) }
 
@@ -65,8 +70,13 @@ struct DeadLetterOffice: ~Copyable {
             ("readstates.partition", Array("\(letter.partition.rawValue)".utf8)),
             ("readstates.offset", Array("\(letter.offset.rawValue)".utf8)),
         ]
-        let outcome = try producer!.produce(
-            key: letter.key?.span.bytes, value: letter.value?.span.bytes, headers: headers,
+        let nothing: [UInt8] = []
+        let key = letter.key ?? nothing
+        let value = letter.value ?? nothing
+        // The spans live as long as the arrays, which outlive the call.
+        let outcome = try unsafe producer!.produce(
+            key: letter.key == nil ? nil : key.span.bytes,
+            value: letter.value == nil ? nil : value.span.bytes, headers: headers,
             ticket: nextTicket)
         guard outcome == .queued else { return false }
         onTheWay[nextTicket] = letter

@@ -49,7 +49,7 @@ enum ControlMessage: Sendable {
 
 /// What a look at the log found about a claimed partition.
 enum LogPlace: Sendable {
-    case good(at: Offset?)
+    case good(at: Offset)
     /// The log begins behind the position: [position, beginning) is gone.
     case gone(from: Offset, to: Offset)
     /// The record at the fingerprint's offset is another one, or the log ends before it.
@@ -72,6 +72,6 @@ struct DeadLetter: Sendable {
 package enum ExitCode: Int32, Sendable {
     case done = 0
     case failed = 1
-    case usage = 2
+    case misused = 2
     case refused = 3
 }

@@ -75,16 +75,16 @@ extension Shard {
             }
         }
         partition.retryAt = nil
-        let token = ReadStateCore.OwnerToken(high: random.next(), low: random.next())
+        let token = OwnerToken(high: random.next(), low: random.next())
         partition.engine.claimSent(token)
         commits.connection.output.claim(
-            partition.keys, token: RedisLink.OwnerToken(token), owner: settings.ownerName)
+            partition.keys, token: StoredToken(token), owner: settings.ownerName)
         commits.expected.append(.claim(partition, token))
     }
 
     /// A claim was answered.
     func finishClaim(
-        _ partition: ShardPartition, _ token: ReadStateCore.OwnerToken, _ claim: ClaimReply
+        _ partition: ShardPartition, _ token: OwnerToken, _ claim: ClaimReply
     ) {
         guard partition.engine.awaits(token) else { return }
         partition.isTouched = true
@@ -158,6 +158,7 @@ extension Shard {
             return control.post(.released(id))
         }
         partition.revokeDeadline = deadline
+        refreshLists()
         partition.engine.flush()
         partition.isTouched = true
     }
@@ -166,7 +167,10 @@ extension Shard {
     func finishRevoke(_ partition: ShardPartition, now: Instant) {
         guard let deadline = partition.revokeDeadline else { return }
         let engine = partition.engine.phase
-        guard engine != .owned || partition.engine.isFlushed || deadline <= now else { return }
+        let isFlushed = engine != .owned || partition.engine.isFlushed
+        // A call that still waits on its list could pop a request that nobody would answer.
+        let isPopping = popping.isOnItsWay && popping.lists.contains(partition.keys.requests)
+        guard (isFlushed && !isPopping) || deadline <= now else { return }
         if engine == .owned, !partition.engine.isFlushed {
             logger.warning(
                 "partition_let_go_dirty",
@@ -236,7 +240,7 @@ extension ShardPartition {
 extension StoredClaim {
     init(_ claim: ClaimReply) {
         self.init(
-            owner: claim.token.map { ReadStateCore.OwnerToken($0) },
+            owner: claim.token.map { OwnerToken($0) },
             position: claim.offset.map { Offset($0) }, number: CommitNumber(claim.number),
             fingerprint: claim.fingerprint.map {
                 RecordFingerprint(offset: Offset($0.offset), hash: $0.hash)

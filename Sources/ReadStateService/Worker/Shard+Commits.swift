@@ -8,29 +8,34 @@ import RedisLink
 extension Shard {
     /// Sends what is due of a partition, as long as the connection takes it.
     func sendCommits(_ partition: ShardPartition, now: Instant) {
+        var stateBytes: [UInt8] = []
+        swap(&stateBytes, &self.stateBytes)
+        defer { swap(&stateBytes, &self.stateBytes) }
         while commits.takesMore, let commit = partition.engine.nextCommit(now: now) {
             commitCommand.begin()
             encoded.removeAll(keepingCapacity: true)
-            StoredState.encodeHeader(applied: commit.applied, into: &encoded)
+            ReadStateWire.StoredUser(appliedOffset: commit.applied.previous).encode(into: &encoded)
             for user in commit.users {
                 commitCommand.beginUser(
                     partition.keys, id: user.user.rawValue, rewrite: user.rewrites)
-                commitCommand.field("@", encoded.span.bytes)
+                // These arrays and that of each state outlive the calls.
+                unsafe commitCommand.field("@", encoded.span.bytes)
                 partition.engine.takeChanges(of: user) { channel, state in
                     stateBytes.removeAll(keepingCapacity: true)
                     StoredState.encode(state, into: &stateBytes)
-                    commitCommand.field(channel: channel.rawValue, stateBytes.span.bytes)
+                    unsafe commitCommand.field(channel: channel.rawValue, stateBytes.span.bytes)
                 }
                 commitCommand.endUser()
             }
             let head = CommitCommand.Head(
-                token: RedisLink.OwnerToken(commit.token), previous: commit.previous.rawValue,
+                token: StoredToken(commit.token), previous: commit.previous.rawValue,
                 number: commit.number.rawValue, offset: commit.position.rawValue,
                 fingerprint: commit.fingerprint.map {
                     Fingerprint(offset: $0.offset.rawValue, hash: $0.hash)
                 })
             commitCommand.finish(head, keys: partition.keys, into: &commits.connection.output)
-            commits.expected.append(.commit(partition, commit.token, commit.number))
+            commits.expected.append(
+                .commit(partition, commit.token, commit.number, sent: SystemClock.nanoseconds()))
         }
     }
 
@@ -44,13 +49,15 @@ extension Shard {
                 } catch {
                     claimFailed(partition, token, error, now: now)
                 }
-            case .commit(let partition, let token, let number):
+            case .commit(let partition, let token, let number, let sent):
                 guard partition.engine.holds(token) else { continue }
                 partition.isTouched = true
                 switch CommitReply(reply) {
                 case .done(let done):
                     precondition(done == number.rawValue, "commits are answered in order")
                     partition.engine.committed(number)
+                    partition.lastCommit = now
+                    counters.commitTime.record(SystemClock.nanoseconds() - sent)
                 case .fenced: refuse(partition, .fenced, "commit")
                 case .rolledBack: refuse(partition, .rolledBack, "commit")
                 case .failed(let error): commitFailed(partition, error, now: now)
@@ -73,7 +80,7 @@ extension Shard {
     }
 
     private func claimFailed(
-        _ partition: ShardPartition, _ token: ReadStateCore.OwnerToken, _ error: RedisLinkError,
+        _ partition: ShardPartition, _ token: OwnerToken, _ error: RedisLinkError,
         now: Instant
     ) {
         log(partition, "claim_failed", error)
@@ -96,4 +103,12 @@ extension Shard {
             event,
             ["partition": .number(Int64(partition.id.rawValue)), "error": .text("\(error)")])
     }
+}
+
+extension StoredToken {
+    init(_ token: OwnerToken) { self.init(high: token.high, low: token.low) }
+}
+
+extension OwnerToken {
+    init(_ token: StoredToken) { self.init(high: token.high, low: token.low) }
 }

@@ -33,7 +33,7 @@ extension Shard {
     private func install(
         _ load: Load, _ reply: consuming LoadReply, in partition: ShardPartition, now: Instant
     ) throws(RedisLinkError) {
-        let owner = reply.owner.map { ReadStateCore.OwnerToken($0) }
+        let owner = reply.token.map { OwnerToken($0) }
         guard
             partition.engine.loaded(owner: owner, number: CommitNumber(reply.number)) != nil
         else {
@@ -52,20 +52,21 @@ extension Shard {
     }
 
     private func install(
-        _ user: UserID, _ stored: borrowing StoredUser, in partition: ShardPartition, now: Instant
+        _ user: UserID, _ stored: borrowing RedisLink.StoredUser, in partition: ShardPartition, now: Instant
     ) throws(RedisLinkError) {
         var applied = Offset.zero
-        for index in 0..<stored.count where stored.name(index).isAt {
-            guard let header = StoredState.decodeHeader(stored.value(index)) else {
+        for index in 0..<stored.count where stored.name(index).isHeader {
+            var header = ReadStateWire.StoredUser(appliedOffset: .zero)
+            guard header.decode(stored.value(index)) == nil else {
                 throw corrupt(partition, user, "@")
             }
-            applied = header
+            applied = header.appliedOffset.next
         }
         var unreadable: String?
         partition.engine.install(user, applied: applied, now: now) { add in
-            for index in 0..<stored.count where !stored.name(index).isAt {
+            for index in 0..<stored.count where !stored.name(index).isHeader {
                 guard let channel = Decimal.parse(stored.name(index)), channel > 0,
-                    StoredState.decode(stored.value(index), into: &scratch)
+                    StoredState.decode(stored.value(index), into: &scratch) == nil
                 else {
                     unreadable = stored.name(index).text
                     return
@@ -95,5 +96,14 @@ extension Shard {
         } else {
             partition.engine.connectionLost()
         }
+    }
+}
+
+extension RawSpan {
+    /// Whether a field is the user's own, not a channel's.
+    fileprivate var isHeader: Bool {
+        // One byte is there, and any byte is a UInt8.
+        unsafe byteCount == 1
+            && unsafeLoad(fromByteOffset: 0, as: UInt8.self) == UInt8(ascii: "@")
     }
 }

@@ -18,14 +18,18 @@ extension Shard {
         guard canConsume(partition) else { return }
         batch.removeAll()
         let place = settings.checksPartitioner
-            ? Partitioning.Place(partition: partition.id, count: settings.partitionCount) : nil
+            ? Partitioning.Place(partition.id, of: settings.partitionCount) : nil
         let next = partition.engine.next
-        var last: (offset: Offset, fingerprint: UInt64)?
-        var remaining = Self.batchLimit
+        var last: Offset?
+        var fingerprint: RecordFingerprint?
         let result = partition.queue!.consume(limit: Self.batchLimit) { record in
             let offset = Offset(record.offset)
-            remaining -= 1
             guard offset >= next else { return true }
+            if fingerprint == nil {
+                // One record of a batch is enough to know the topic by; the first is known first.
+                fingerprint = RecordFingerprint(offset: offset, hash: record.fingerprint)
+            }
+            last = offset
             switch decoder.decode(
                 value: record.value, key: record.key, offset: offset, place: place, into: &batch)
             {
@@ -33,18 +37,13 @@ extension Shard {
             case .tombstone: counters.tombstones += 1
             case .deadLetter(let reason): sendDeadLetter(record, reason, of: partition)
             }
-            // Of a whole batch only the newest record is remembered, so only it is hashed: the last
-            // of a full turn here, the last of a queue that ran dry in the next line's place.
-            last = (offset, record.fingerprint)
             return true
         }
         partition.isReadable = result.more
         partition.isTouched = true
         if let last {
             partition.engine.apply(
-                batch, upTo: last.offset.next,
-                lastRecord: RecordFingerprint(offset: last.offset, hash: last.fingerprint),
-                now: now)
+                batch, upTo: last.next, lastRecord: fingerprint, now: now)
         }
         if let error = result.error { logFailed(partition, error, now: now) }
     }
@@ -53,9 +52,13 @@ extension Shard {
     private func sendDeadLetter(
         _ record: borrowing Record, _ reason: DeadLetterReason, of partition: ShardPartition
     ) {
+        var key: [UInt8]?
+        if let bytes = record.key { key = bytes.copied() }
+        var value: [UInt8]?
+        if let bytes = record.value { value = bytes.copied() }
         let letter = DeadLetter(
             partition: partition.id, offset: Offset(record.offset), reason: reason.rawValue,
-            key: record.key.map { $0.copied() }, value: record.value.map { $0.copied() })
+            key: key, value: value)
         partition.engine.deadLetter(at: letter.offset)
         partition.deadLetterBytes += letter.byteCount
         counters.deadLetters[reason, default: 0] += 1

@@ -23,8 +23,13 @@ final class ShardPartition {
     var retryAt: Instant?
     /// Whether the group has been asked about it.
     var isConfirming = false
+    /// When a commit was last acknowledged.
+    var lastCommit: Instant?
     /// Bytes of dead letters on their way.
     var deadLetterBytes = 0
+
+    /// Requests for it are taken.
+    var isAnswering: Bool { engine.phase == .owned && revokeDeadline == nil }
 
     init(id: PartitionID, keys: PartitionKeys, engine: consuming PartitionEngine) {
         self.id = id

@@ -2,6 +2,7 @@
 // loop on the main one. Redis or Kafka out of reach is no reason to end: it says so and tries again.
 // What is unsafe or missing is: exit code 3, with the reason.
 
+import Glibc
 import KafkaLog
 import ReadStateCore
 import RedisLink
@@ -19,7 +20,7 @@ package func runWorker(_ settings: WorkerSettings) -> ExitCode {
         return try Worker(settings, logger: logger).run()
     } catch {
         logger.error(
-            "ending", ["reason": .text(error.reason), "exit_code": .number(error.code.rawValue)])
+            "ending", ["reason": .text(error.reason), "exit_code": LogValue(error.code.rawValue)])
         return error.code
     }
 }
@@ -28,27 +29,16 @@ package func runWorker(_ settings: WorkerSettings) -> ExitCode {
 private struct Worker {
     let settings: WorkerSettings
     let logger: Logger
-    let redis: RedisAddress
-    let keys: Keys
-    let kafka: KafkaSettings
-    let ownerName = "\(hostName()):\(processID())"
+    let ownerName = "\(hostName()):\(getpid())"
 
-    init(_ settings: WorkerSettings, logger: Logger) throws(WorkerEnd) {
+    init(_ settings: WorkerSettings, logger: Logger) {
         self.settings = settings
         self.logger = logger
-        do {
-            redis = try RedisAddress(
-                settings.redis.url, username: settings.redis.username,
-                password: settings.redis.password)
-            keys = try Keys(namespace: settings.redis.namespace)
-        } catch {
-            throw WorkerEnd(code: .usage, reason: "\(error)")
-        }
-        kafka = KafkaSettings(
-            bootstrapServers: settings.kafka.brokers, topic: settings.kafka.topic,
-            group: settings.kafka.group,
-            properties: settings.kafka.properties.map { .init($0.key, $0.value) })
     }
+
+    private var redis: RedisAddress { settings.redis.address }
+    private var keys: Keys { settings.redis.keys }
+    private var kafka: KafkaSettings { settings.kafka.connection }
 
     /// Capacity of all caches of the process together.
     private var capacity: CacheCapacity {
@@ -81,9 +71,9 @@ private struct Worker {
 
     private func startHttp(_ status: WorkerStatus) throws(WorkerEnd) -> HttpServer? {
         guard let listen = settings.process.listen else { return nil }
-        let pages = Pages(status)
+        let pages = OperatorPages(of: status)
         do {
-            let server = try HttpServer(listen: listen) { pages.respond(to: $0) }
+            let server = try HttpServer(listen: listen) { pages.respond($0) }
             logger.info("http_listening", ["address": .text("\(server.address)")])
             return server
         } catch {
@@ -98,20 +88,23 @@ private struct Worker {
         let inbox = try orEnd { () throws(SystemCallError) in try Mailbox<ControlMessage>() }
         let places = try orEnd { () throws(SystemCallError) in try Mailbox<PlaceQuestion>() }
         var mailboxes: [Mailbox<ShardCommand>] = []
-        var threads: [Joinable] = []
+        var threads: [ShardThread] = []
         for index in 0..<settings.process.shards {
             let mailbox = try orEnd { () throws(SystemCallError) in try Mailbox<ShardCommand>() }
-            let shard = try orEnd { () throws(SystemCallError) in
-                try Shard(
-                    settings: shardSettings(index, partitions, generation), logger: logger,
-                    inbox: mailbox, control: inbox, published: status.shards[index])
-            }
-            threads.append(try start("shard-\(index)") { shard.run() })
+            let shardSettings = shardSettings(index, partitions, generation)
+            threads.append(
+                try orEnd { () throws(SystemCallError) in
+                    try ShardThread(
+                        shardSettings, logger: logger, inbox: mailbox, control: inbox,
+                        published: status.shards[index])
+                })
             mailboxes.append(mailbox)
         }
         let probe = LogProbe(kafka: kafka, questions: places, answers: inbox)
         // Nobody waits for it: it may be asking a broker that does not answer.
-        _ = try start("log-probe") { probe.run() }
+        _ = try orEnd { () throws(SystemCallError) in
+            try OSThread(name: "log-probe") { probe.run() }
+        }
         let control: Control
         do {
             var consumer = try Consumer(kafka)
@@ -161,7 +154,7 @@ private struct Worker {
 extension Worker {
     /// Nil: out of reach. Ends the worker if Redis may lose or throw away what it is given.
     private func redisIsSafe() throws(WorkerEnd) -> Attempt<Void> {
-        do throws(RedisLinkError) {
+        do {
             var client = try BlockingRedis(redis)
             let info = try ServerInfo(client.call("INFO"))
             if info.isLoading { return .again("Redis is loading its data") }
@@ -196,7 +189,7 @@ extension Worker {
     private func readMeta(_ partitions: Int32) throws(WorkerEnd) -> Attempt<Int> {
         let expected = Meta(
             format: Meta.currentFormat, topic: kafka.topic, partitions: UInt64(partitions))
-        do throws(RedisLinkError) {
+        do {
             var client = try BlockingRedis(redis)
             let stored = try Meta(client.call { $0.meta(keys, orElse: expected) })
             let differences = expected.differences(from: stored)
@@ -223,7 +216,7 @@ extension Worker {
 
     private func kafkaEnd(_ error: KafkaLogError) -> WorkerEnd {
         switch error {
-        case .setting: WorkerEnd(code: .usage, reason: "\(error)")
+        case .setting: WorkerEnd(code: .misused, reason: "\(error)")
         case .unknownTopic, .denied, .refused: WorkerEnd(code: .refused, reason: "\(error)")
         case .outOfRange, .notMember, .retriable, .fatal:
             WorkerEnd(code: .failed, reason: "\(error)")
@@ -238,6 +231,25 @@ extension Worker {
         } catch {
             throw WorkerEnd(code: .failed, reason: "\(error)")
         }
+    }
+}
+
+/// A shard's thread, in a form that a list can hold.
+private final class ShardThread {
+    private var thread: OSThread?
+
+    init(
+        _ settings: ShardSettings, logger: Logger, inbox: Mailbox<ShardCommand>,
+        control: Mailbox<ControlMessage>, published: Published<ShardStatus>
+    ) throws(SystemCallError) {
+        let shard = try Shard(
+            settings: settings, logger: logger, inbox: inbox, control: control,
+            published: published)
+        thread = try OSThread(name: "shard-\(settings.index)") { shard.run() }
+    }
+
+    func join() {
+        if let thread = thread.take() { thread.join() }
     }
 }
 
@@ -268,4 +280,13 @@ private struct Patience {
             }
         }
     }
+}
+
+/// The machine's name, for people who look at who owns a partition.
+private func hostName() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    // The buffer outlives the call and its size is given, with room for a final zero.
+    guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "unknown" }
+    let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    return String(decoding: bytes, as: UTF8.self)
 }

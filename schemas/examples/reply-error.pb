@@ -1,0 +1,3 @@
+
+r1:
+bad_requestnothing is asked
