@@ -63,13 +63,20 @@ enum Script: Int, CaseIterable {
         return ARGV[3]
         """
 
-    /// KEYS: the caller's list. ARGV: the reply. A key of another kind fails the push, which ends
-    /// the script: its expiry stays as it was.
+    /// KEYS: lists. ARGV: as many replies. Returns each list's length, or the error of its push:
+    /// only a list that the push reported gets an expiry, a key of another kind keeps the one it
+    /// has.
     private static let replySource: StaticString = """
         #!lua
-        local length = redis.call('RPUSH', KEYS[1], ARGV[1])
-        redis.call('PEXPIRE', KEYS[1], 60000)
-        return length
+        local results = {}
+        for i = 1, #KEYS do
+          local length = redis.pcall('RPUSH', KEYS[i], ARGV[i])
+          if type(length) == 'number' then
+            redis.call('PEXPIRE', KEYS[i], 60000)
+          end
+          results[i] = length
+        end
+        return results
         """
 
     /// KEYS: meta. ARGV: format, topic, partitions. Written where nothing is; returns what is

@@ -68,7 +68,7 @@ package enum StoreReply: Sendable {
     case committed(CommitNumber)
     case fenced
     case rolledBack
-    /// The request was not carried out: the script is not known (any more).
+    /// The request was not carried out: the script is not known any more.
     case noScript
     /// The commit was not carried out, but perhaps for some of its users.
     case failed

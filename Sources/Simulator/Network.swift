@@ -7,13 +7,9 @@ import ReadStateCore
 /// A request on its way, with what the sender needs to know the reply by.
 struct Request {
     let partition: Int
-    /// The sender's count of fresh starts: a reply to an older one is nobody's.
-    let serial: Int
-    var body: StoreRequest
-    /// The script is sent with its text, not by its name.
-    var bySource = false
-    /// How many scripts Redis had carried out when the request was sent: for checkers.
-    var isSecondHalf = false
+    /// The token of the claim under which it was sent, as the engine knows it.
+    let token: OwnerToken
+    let body: StoreRequest
 }
 
 struct Reply {

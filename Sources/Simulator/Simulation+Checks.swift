@@ -105,10 +105,13 @@ extension Simulation {
     func checkBounds(_ station: Station) {
         let settings = plan.settings
         let mostOfUser = max(plan.channels, plan.mostChannels) + 5
-        // Beside the capacity: one user, users that leave, and users that a turn has loaded.
-        let users = 1 + min(settings.leavingLimit, plan.users) + 1
+        // Beside the capacity: one user, users that leave, and what one batch and the loads on
+        // their way bring.
+        let loads = settings.loadsInFlightLimit * settings.loadUserLimit
+        let users = min(1 + settings.leavingLimit + loads, plan.users + 10)
         let limit = plan.capacity.states
-        if limit != .max, station.engine.residentStates > limit + users * mostOfUser {
+        let most = users * mostOfUser + plan.batchLimit * 5
+        if limit != .max, station.engine.residentStates > limit + most {
             fail("\(station.engine.residentStates) states are held, \(limit) are allowed")
         }
         let batchWeight = 8 * plan.batchLimit * 42
@@ -148,7 +151,10 @@ extension Simulation {
                 let station = worker.stations[partition]
                 text += "worker \(worker.index) \(station.engine.phase) at \(station.readAt) "
                 text += "dirty \(station.engine.dirtyUsers) parked \(station.engine.parkedWeight) "
-                text += "questions \(station.engine.waitingQuestions); "
+                text += "questions \(station.engine.waitingQuestions) "
+                text += "\(station.isAssigned ? "assigned" : "not assigned") "
+                text += "\(station.engine.wantsEvents ? "reading" : "not reading") "
+                text += "\(station.engine.isFlushing ? "flushing" : "not flushing"); "
             }
         }
         return text

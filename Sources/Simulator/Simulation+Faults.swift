@@ -23,6 +23,7 @@ extension Simulation {
     /// The end of all faults: everybody is woken up and started.
     func calmDown() {
         isQuiet = true
+        if cutsAt != nil { cutAll() }
         for worker in workers {
             worker.pausedUntil = 0
             worker.effectsLeft = .max
@@ -34,6 +35,10 @@ extension Simulation {
     private func anyone() -> Worker { workers[random.below(workers.count)] }
 
     private func wakeUp() {
+        if let at = cutsAt, at <= step {
+            cutAll()
+            cutsAt = nil
+        }
         for worker in workers {
             if let start = worker.startsAt, start <= step { begin(worker) }
         }
@@ -62,8 +67,17 @@ extension Simulation {
             let lost = random.below(most + 1)
             trace("Redis loses \(lost) writes")
             redis.rollBack(to: redis.depth - lost)
-            if random.chance(300) { for worker in workers { cut(worker.commits) } }
+            if random.chance(300) { cutAll() }
         } while random.chance(200)
+        // A server that lost writes was restarted or replaced: its connections break, if not at once.
+        cutsAt = step + random.below(400)
+    }
+
+    private func cutAll() {
+        for worker in workers {
+            cut(worker.commits)
+            cut(worker.loads)
+        }
     }
 
     /// The log's start moves, up to its end at most.

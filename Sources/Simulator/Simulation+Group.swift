@@ -8,6 +8,7 @@ extension Simulation {
     func give(_ partition: Int, to worker: Int) {
         owner[partition] = worker
         target[partition] = nil
+        gifts[partition] += 1
         // Nobody is told while dead: the new process asks for what it owns.
         if workers[worker].startsAt == nil { workers[worker].inbox.append(.assign(partition)) }
         trace("partition \(partition) goes to worker \(worker)")
@@ -20,12 +21,12 @@ extension Simulation {
         let to = random.below(workers.count)
         if from.startsAt != nil { return give(partition, to: to) }
         target[partition] = to
-        from.inbox.append(.revoke(partition))
+        from.inbox.append(.revoke(partition, gift: gifts[partition]))
     }
 
     /// A worker has given up a partition as it was asked to.
-    func givenUp(_ partition: Int, by worker: Worker) {
-        guard owner[partition] == worker.index, let to = target[partition] else { return }
+    func givenUp(_ partition: Int, gift: Int) {
+        guard gifts[partition] == gift, let to = target[partition] else { return }
         give(partition, to: to)
     }
 

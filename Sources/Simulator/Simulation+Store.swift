@@ -30,20 +30,18 @@ extension Simulation {
                 + "position \(write.position.rawValue) users \(users.map(\.user.rawValue))")
         worker.commits.send(
             Request(
-                partition: station.partition, serial: station.commitSerial, body: .commit(write)))
+                partition: station.partition, token: commit.token, body: .commit(write)))
     }
 
     func send(_ load: Load, _ station: Station, _ worker: Worker) {
         guard effect(worker) else { return }
         trace("worker \(worker.index) loads \(station.partition) \(load.users.map(\.rawValue))")
-        let request = Request(
-            partition: station.partition, serial: station.loadSerial, body: .load(load.users))
-        worker.loads.send(request)
-        if options.planted == .loadInTwoSteps {
-            var second = request
-            second.body = .look
-            worker.loads.send(second)
+        func send(_ body: StoreRequest) {
+            worker.loads.send(
+                Request(partition: station.partition, token: load.token, body: body))
         }
+        send(.load(load.users))
+        if options.planted == .loadInTwoSteps { send(.look) }
     }
 
     // MARK: Redis
@@ -64,9 +62,7 @@ extension Simulation {
     private func execute(_ request: Request) -> StoreReply {
         switch request.body {
         case .load, .look: return redis.execute(request.body, on: request.partition)
-        case .claim, .commit:
-            if request.bySource { knowsScripts = true }
-            guard knowsScripts else { return .noScript }
+        case .claim, .commit: guard knowsScripts else { return .noScript }
         }
         guard case .commit(let write) = request.body else {
             return redis.execute(request.body, on: request.partition)
@@ -94,7 +90,7 @@ extension Simulation {
         for _ in 0...random.below(4) where worker.commits.hasReplies && !worker.commits.isBroken {
             let reply = worker.commits.takeReply()
             let station = worker.stations[reply.request.partition]
-            if reply.request.serial == station.commitSerial { handle(reply, station, worker) }
+            handle(reply, station, worker)
         }
         return true
     }
@@ -103,15 +99,20 @@ extension Simulation {
         trace("worker \(worker.index) connects anew for commits")
         worker.commits = Connection()
         connections.append(worker.commits)
+        // A new connection loads the scripts before anything else.
+        knowsScripts = true
         for station in worker.stations {
             station.engine.connectionLost()
-            station.forgetRequests()
+            station.startAt = nil
         }
     }
 
     private func handle(_ reply: Reply, _ station: Station, _ worker: Worker) {
+        let token = reply.request.token
+        if case .claimed(let stored) = reply.body { return claimed(token, stored, station, worker) }
+        if case .noScript = reply.body { return cut(worker.commits) }
+        guard station.engine.holds(token) else { return }
         switch reply.body {
-        case .claimed(let stored): claimed(stored, station, worker)
         case .committed(let number): station.engine.committed(number)
         case .fenced, .rolledBack:
             if options.planted == .refusalIgnored, case .commit(let write) = reply.request.body {
@@ -123,14 +124,11 @@ extension Simulation {
             } else {
                 drop(station, .rolledBack)
             }
-        case .noScript:
-            var again = reply.request
-            again.bySource = true
-            worker.commits.send(again)
         case .failed:
             // Nobody knows what is stored: as if the connection had broken.
-            cut(worker.commits)
-        case .loaded: preconditionFailure("loads have a connection of their own")
+            station.engine.connectionLost()
+            station.mayClaimAt = now.advanced(byMilliseconds: 1_000)
+        case .claimed, .noScript, .loaded: preconditionFailure("answers another request")
         }
     }
 
@@ -140,7 +138,6 @@ extension Simulation {
             connections.append(worker.loads)
             for station in worker.stations {
                 station.engine.cancelLoads()
-                station.loadSerial += 1
             }
             return true
         }
@@ -156,7 +153,7 @@ extension Simulation {
                 continue
             }
             let found = options.planted == .loadInTwoSteps ? worker.halfLoad : users
-            if reply.request.serial == station.loadSerial {
+            if station.engine.holds(reply.request.token) {
                 install(found, owner, number, station, worker)
             }
         }

@@ -41,16 +41,18 @@ extension Simulation {
     }
 
     private func handle(_ message: GroupMessage, _ worker: Worker) {
+        trace("worker \(worker.index) is told \(message)")
         switch message {
         case .assign(let partition):
             let station = worker.stations[partition]
             station.isAssigned = true
             station.isRevoking = false
             station.mayClaimAt = now
-        case .revoke(let partition):
+        case .revoke(let partition, let gift):
             let station = worker.stations[partition]
-            guard station.isAssigned else { return givenUp(partition, by: worker) }
+            guard station.isAssigned else { return givenUp(partition, gift: gift) }
             station.isRevoking = true
+            station.gift = gift
             let budget = isQuiet || random.chance(500) ? 100_000 : random.below(2_000)
             station.flushDeadline = now.advanced(byMilliseconds: Int64(budget))
             if station.engine.phase == .owned { station.engine.flush() }
@@ -66,7 +68,7 @@ extension Simulation {
                 let isDone = station.engine.phase != .owned || station.engine.isFlushed
                 if isDone || station.flushDeadline <= now {
                     letGo(station, worker)
-                    givenUp(station.partition, by: worker)
+                    givenUp(station.partition, gift: station.gift)
                 }
             } else {
                 claim(station, worker)
@@ -82,7 +84,7 @@ extension Simulation {
         trace("worker \(worker.index) lets \(station.partition) go")
         station.isAssigned = false
         station.isRevoking = false
-        station.forgetRequests()
+        station.startAt = nil
         station.isRefused = false
         giveBack(station.engine.letGo(), station.partition, worker)
     }
@@ -95,7 +97,7 @@ extension Simulation {
     }
 
     func dropped(_ station: Station) {
-        station.forgetRequests()
+        station.startAt = nil
         let pause = station.engine.claimNeed == .afterPause ? 500 : 0
         station.mayClaimAt = now.advanced(byMilliseconds: Int64(pause))
     }
@@ -107,23 +109,23 @@ extension Simulation {
             if isQuiet || random.chance(700) { begin(station, at: start) }
             return
         }
+        guard now >= station.mayClaimAt else { return }
         switch station.engine.claimNeed {
         case .none: return
-        case .now: break
-        case .afterConfirmation: if owner[station.partition] != worker.index { return }
-        case .afterPause: if now < station.mayClaimAt { return }
+        case .now, .afterPause: break
+        case .afterConfirmation:
+            if owner[station.partition] != worker.index { return }
+            station.engine.allowClaim()
         }
         guard !worker.commits.isBroken, effect(worker) else { return }
         let token = freshToken()
-        station.forgetRequests()
+        station.startAt = nil
         station.engine.claimSent(token)
-        station.claimToken = token
         station.unanswered.append(token)
         trace("worker \(worker.index) claims \(station.partition)")
         worker.commits.send(
             Request(
-                partition: station.partition, serial: station.commitSerial,
-                body: .claim(inRedis(token, worker))))
+                partition: station.partition, token: token, body: .claim(inRedis(token, worker))))
     }
 
     /// The token that Redis sees: the engine's, unless a bug is planted.
@@ -132,9 +134,10 @@ extension Simulation {
         return OwnerToken(high: 1, low: UInt64(worker.index))
     }
 
-    func claimed(_ stored: StoredClaim, _ station: Station, _ worker: Worker) {
-        guard let token = station.claimToken else { return }
-        station.claimToken = nil
+    func claimed(
+        _ token: OwnerToken, _ stored: StoredClaim, _ station: Station, _ worker: Worker
+    ) {
+        guard station.engine.awaits(token) else { return }
         station.isRefused = false
         var stored = stored
         switch options.planted {
@@ -208,6 +211,7 @@ extension Simulation {
     }
 
     private func deliver(_ partition: Int, _ offset: Int64, _ station: Station, _ worker: Worker) {
+        trace("  record \(offset): \(truths[partition].records[Int(offset)].content)")
         switch truths[partition].records[Int(offset)].content {
         case .event(let event):
             guard let range = event.entryRange else { return batch.append(event) }

@@ -35,6 +35,8 @@ package final class Simulation {
     // Redis
     var redis: FakeRedis
     var knowsScripts = true
+    /// The step in which all connections to a server that lost writes break at last.
+    var cutsAt: Int?
     /// Connections that still have requests on the way.
     var connections: [Connection] = []
 
@@ -42,6 +44,8 @@ package final class Simulation {
     var owner: [Int]
     /// To whom a partition goes once its owner has given it up.
     var target: [Int?]
+    /// How often a partition was given to somebody.
+    var gifts: [Int]
 
     var workers: [Worker] = []
     var now = Instant(milliseconds: 1_000_000)
@@ -65,6 +69,7 @@ package final class Simulation {
         skipped = Array(repeating: [], count: count)
         owner = Array(repeating: -1, count: count)
         target = Array(repeating: nil, count: count)
+        gifts = Array(repeating: 0, count: count)
         lists = Array(repeating: [], count: count)
         redis = FakeRedis(partitions: count, planted: options.planted)
         batch = EventBatch(capacity: plan.batchLimit)
@@ -148,7 +153,9 @@ package final class Simulation {
                 users, channels: plan.channels, most: plan.mostChannels, isHot: plan.isHot,
                 random: &random)
             for _ in 0..<plan.records {
-                if let text = maker.add(to: &truth, plan.weights, &tally, &random) { fail(text) }
+                let text = maker.add(to: &truth, plan.weights, &tally, &random)
+                trace("partition \(partition) \(truth.end - 1): \(truth.records.last!.content)")
+                if let text { fail(text) }
             }
             truth.finish()
             truths.append(truth)

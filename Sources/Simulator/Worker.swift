@@ -7,8 +7,8 @@ import ReadStateCore
 /// What the group tells a worker.
 enum GroupMessage {
     case assign(Int)
-    /// Give it up when you are ready.
-    case revoke(Int)
+    /// Give it up when you are ready. The number says which of its gifts is meant.
+    case revoke(Int, gift: Int)
     /// It is not yours any more.
     case lost(Int)
 }
@@ -20,19 +20,15 @@ final class Station {
     var isAssigned = false
     /// To be given up: what is dirty is being committed.
     var isRevoking = false
+    var gift = 0
     var flushDeadline = Instant.distantFuture
     /// The next record to be read.
     var readAt: Int64 = 0
     /// Claimed anew; the log is being looked at.
     var startAt: Offset?
-    /// The token of the claim on its way, and of the last one that was answered.
-    var claimToken: OwnerToken?
+    /// The tokens of the last claim that was answered, and of those after it: for planted bugs.
     var token: OwnerToken?
-    /// Tokens of claims that were never answered: for planted bugs.
     var unanswered: [OwnerToken] = []
-    /// Replies to requests of older serials are passed over.
-    var commitSerial = 0
-    var loadSerial = 0
     var mayClaimAt = Instant(milliseconds: 0)
     /// Redis said that somebody else owns the partition, and no claim succeeded since.
     var isRefused = false
@@ -41,14 +37,6 @@ final class Station {
         self.partition = partition
         engine = PartitionEngine(
             partition: PartitionID(Int32(partition)), settings: settings, capacity: capacity)
-    }
-
-    /// Whatever is on its way belongs to the past.
-    func forgetRequests() {
-        commitSerial += 1
-        loadSerial += 1
-        startAt = nil
-        claimToken = nil
     }
 }
 

@@ -1,5 +1,6 @@
-@testable import RedisLink
 import Testing
+
+@testable import RedisLink
 
 /// The parts without a socket: the byte queue, owed replies, waiting times, numbers.
 struct BuffersTests {
@@ -33,9 +34,11 @@ struct BuffersTests {
         }
     }
 
-    @Test("Numbers are written as Swift spells them and read back", arguments: [
-        0, 1, 9, 10, 12_345, UInt64(Int64.max), UInt64.max,
-    ])
+    @Test(
+        "Numbers are written as Swift spells them and read back",
+        arguments: [
+            0, 1, 9, 10, 12_345, UInt64(Int64.max), UInt64.max,
+        ])
     func numbers(number: UInt64) {
         var buffer = ByteBuffer()
         buffer.append(decimal: number)
@@ -48,9 +51,12 @@ struct BuffersTests {
         #expect(hexadecimal.bytes.hexadecimal == number)
     }
 
-    @Test("What is not a number as we write it is none", arguments: [
-        "", "-1", "+1", " 1", "1 ", "01", "00", "1a", "18446744073709551616", "99999999999999999999",
-    ])
+    @Test(
+        "What is not a number as we write it is none",
+        arguments: [
+            "", "-1", "+1", " 1", "1 ", "01", "00", "1a", "18446744073709551616",
+            "99999999999999999999",
+        ])
     func noNumbers(text: String) {
         let bytes = Array(text.utf8)
         #expect(bytes.span.bytes.decimal == nil)
@@ -67,11 +73,11 @@ struct BuffersTests {
         owed.appendPlain()
         #expect(owed.requests == 5)
         let fates = [
-            false, true, /**/ false, false, false, true, /**/ false, true, true, /**/ false, false,
+            false, true, false, false, false, true, false, true, true, false, false,
         ].map { owed.take(isError: $0) }
         #expect(
             fates == [
-                .answer, .answer, /**/ .skip, .skip, .skip, .answer, /**/ .skip, .answer, .skip,
+                .answer, .answer, .skip, .skip, .skip, .answer, .skip, .answer, .skip,
                 .answer, .unexpected,
             ])
         #expect(owed.requests == 0)
@@ -94,17 +100,20 @@ struct BuffersTests {
         #expect(pairs.contains { $0.0 != $0.1 }, "workers spread")
     }
 
-    @Test("A server's error is told by its first word", arguments: [
-        ("LOADING Redis is loading", RedisLinkError.Kind.loading, true),
-        ("READONLY You can't write", .readOnly, true), ("OOM command", .outOfMemory, true),
-        ("NOAUTH Authentication", .authentication, false), ("WRONGPASS x", .authentication, false),
-        ("NOPERM x", .permission, false), ("NOSCRIPT x", .scriptMissing, true),
-        ("BUSY x", .busy, true), ("MISCONF x", .writesRefused, true),
-        ("NOREPLICAS x", .writesRefused, true), ("WRONGTYPE x", .wrongType, false),
-        ("FENCED x", .fenced, false), ("ROLLED_BACK x", .rolledBack, false),
-        ("MOVED 1 h:1", .cluster, false), ("ERR max number of clients reached", .busy, true),
-        ("ERR x", .other, false), ("LOADINGX", .other, false), ("", .other, false),
-    ])
+    @Test(
+        "A server's error is told by its first word",
+        arguments: [
+            ("LOADING Redis is loading", RedisLinkError.Kind.loading, true),
+            ("READONLY You can't write", .readOnly, true), ("OOM command", .outOfMemory, true),
+            ("NOAUTH Authentication", .authentication, false),
+            ("WRONGPASS x", .authentication, false),
+            ("NOPERM x", .permission, false), ("NOSCRIPT x", .scriptMissing, true),
+            ("BUSY x", .busy, true), ("MISCONF x", .writesRefused, true),
+            ("NOREPLICAS x", .writesRefused, true), ("WRONGTYPE x", .wrongType, false),
+            ("FENCED x", .fenced, false), ("ROLLED_BACK x", .rolledBack, false),
+            ("MOVED 1 h:1", .cluster, false), ("ERR max number of clients reached", .busy, true),
+            ("ERR x", .other, false), ("LOADINGX", .other, false), ("", .other, false),
+        ])
     func kinds(message: String, kind: RedisLinkError.Kind, isRetriable: Bool) {
         let error = RedisLinkError.reply(message, to: .request)
         #expect(error.kind == kind)

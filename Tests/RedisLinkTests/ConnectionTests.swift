@@ -1,6 +1,7 @@
-@testable import RedisLink
 import TestSupport
 import Testing
+
+@testable import RedisLink
 
 /// A connection against a real Redis: ways in, replies of all shapes and sizes, and how it breaks.
 struct ConnectionTests {
@@ -57,7 +58,8 @@ struct ConnectionTests {
         #expect(byIndex == expected, "access by index finds elements behind nested ones")
     }
 
-    @Test("Replies that arrive byte by byte are the replies that arrive at once", arguments: [1, 7])
+    @Test(
+        "Replies that arrive byte by byte are the replies that arrive at once", arguments: [1, 7])
     func sliced(size: Int) throws {
         let server = try RedisServer()
         let proxy = SlicingProxy(to: server)
@@ -173,7 +175,8 @@ struct ConnectionTests {
         #expect(reply == [.status("PONG")])
     }
 
-    @Test("A server that says nothing while it owes a reply is given up at the deadline, not before")
+    @Test(
+        "A server that says nothing while it owes a reply is given up at the deadline, not before")
     func silence() throws {
         let server = try RedisServer()
         let link = try Link(ready: server) { $0.replyTimeoutMilliseconds = 10_000 }
@@ -228,9 +231,11 @@ struct ConnectionTests {
         let server = try RedisServer { $0.settings["maxclients"] = "2" }
         let first = try Link(ready: server)
         let second = try Link(ready: server)
-        let third = Link(RedisAddress(.unix(path: server.socketPath)))
-        let failure = try third.failure()
-        #expect(failure?.kind == .busy)
+        for _ in 0..<50 {
+            let third = Link(RedisAddress(.unix(path: server.socketPath)))
+            let failure = try third.failure()
+            #expect(failure?.kind == .busy, "whether it closes before we have sent or after")
+        }
         #expect(first.isReady && second.isReady)
     }
 
@@ -238,20 +243,19 @@ struct ConnectionTests {
     func scriptsLost() throws {
         let server = try RedisServer()
         let link = try Link(ready: server)
-        let list = Array("list".utf8)
+        let keys = try Keys(namespace: "rs").partition(0)
+        let token = StoredToken(high: 1, low: 1)
         try server.cli("SCRIPT", "FLUSH")
-        for _ in 0..<3 {
-            link.connection.output.reply(list.span.bytes, to: list.span.bytes)
-        }
+        for _ in 0..<3 { link.connection.output.claim(keys, token: token, owner: "me") }
         let failure = try link.failure()
         #expect(failure?.kind == .scriptMissing)
         let refused = try link.replies(1)
         #expect(refused.first?.failure?.kind == .scriptMissing)
         #expect(link.waiting == 0, "the rest of the pipeline is dropped with the connection")
         try link.becomeReady()
-        link.connection.output.reply(list.span.bytes, to: list.span.bytes)
+        link.connection.output.claim(keys, token: token, owner: "me")
         let reply = try link.replies(1)
-        #expect(reply == [.integer(1)])
+        #expect(reply.first?.elements?.count == 5)
     }
 
     @Test("A replica refuses writes and is left: behind the name may be a new master by now")

@@ -1,5 +1,6 @@
-@testable import RedisLink
 import Testing
+
+@testable import RedisLink
 
 /// The names in Redis are those of the contract.
 struct KeysTests {
@@ -31,19 +32,24 @@ struct KeysTests {
         }
     }
 
-    @Test("A namespace has nothing that could end a hash tag or a name", arguments: [
-        "", "a b", "a:b", "{a}", "a}", "ä", "a\n", String(repeating: "a", count: 65),
-    ])
+    @Test(
+        "A namespace has nothing that could end a hash tag or a name",
+        arguments: [
+            "", "a b", "a:b", "{a}", "a}", "ä", "a\n", String(repeating: "a", count: 65),
+        ])
     func refused(namespace: String) {
         #expect(throws: RedisLinkError.self) { try Keys(namespace: namespace) }
     }
 
-    @Test("A reply goes to no key of the namespace but the reply lists", arguments: [
-        ("x", true), ("rs", true), ("rs2:meta", true), ("rs:reply:1", true), ("{rs2:1}:a", true),
-        ("{x}", true), ("{", true), ("rs:reply:", false), ("rs:meta", false), ("rs:", false),
-        ("{rs:1}:user:1", false), ("{rs:", false), ("", false),
-        (String(repeating: "k", count: 256), true), (String(repeating: "k", count: 257), false),
-    ])
+    @Test(
+        "A reply goes to no key of the namespace but the reply lists",
+        arguments: [
+            ("x", true), ("rs", true), ("rs2:meta", true), ("rs:reply:1", true),
+            ("{rs2:1}:a", true),
+            ("{x}", true), ("{", true), ("rs:reply:", false), ("rs:meta", false), ("rs:", false),
+            ("{rs:1}:user:1", false), ("{rs:", false), ("", false),
+            (String(repeating: "k", count: 256), true), (String(repeating: "k", count: 257), false),
+        ])
     func replyNames(name: String, isAllowed: Bool) throws {
         let keys = try Keys(namespace: "rs")
         let bytes = Array(name.utf8)

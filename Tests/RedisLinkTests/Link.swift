@@ -1,5 +1,5 @@
-// Drives a connection as a shard's poll loop does: one poll(2), the events, the deadlines. Time is the
-// system's unless a test says otherwise by `skew`, so a time-out needs no waiting for.
+// Drives a connection as a shard's poll loop does: one poll(2), the events, the deadlines. Time is
+// the system's unless a test says otherwise by `skew`, so a time-out needs no waiting for.
 
 import Glibc
 import RedisLink

@@ -1,6 +1,7 @@
-@testable import RedisLink
 import TestSupport
 import Testing
+
+@testable import RedisLink
 
 /// Requests and replies over lists of a real Redis.
 struct ListsTests {
@@ -90,41 +91,72 @@ struct ListsTests {
         #expect(received.sorted() == (0..<300).map { "\($0)" }.sorted())
     }
 
-    private func push(_ reply: String, to list: String) throws -> RedisValue {
-        let reply = Array(reply.utf8)
-        let list = Array(list.utf8)
-        link.connection.output.reply(reply.span.bytes, to: list.span.bytes)
-        return try link.replies(1)[0]
+    /// Pushes each reply to its list, in one call.
+    private func push(_ replies: [(text: String, list: String)]) throws -> [RedisValue] {
+        var command = ReplyCommand()
+        for (text, list) in replies {
+            let (text, list) = (Array(text.utf8), Array(list.utf8))
+            command.add(text.span.bytes, to: list.span.bytes)
+        }
+        command.finish(into: &link.connection.output)
+        return try link.replies(1)[0].elements ?? []
     }
 
-    @Test("A reply is pushed, and its list expires within a minute")
+    @Test("Replies are pushed, and their lists expire within a minute")
     func reply() throws {
-        let first = try push("r1", to: "list")
-        let second = try push("r2", to: "list")
-        #expect(first == .integer(1) && second == .integer(2))
+        #expect(try push([("r1", "list")]) == [.integer(1)])
+        #expect(try push([("r2", "list"), ("s1", "second")]) == [.integer(2), .integer(1)])
         #expect(try server.cli("LRANGE", "list", "0", "-1") == "r1\nr2")
-        let left = Int(try server.cli("PTTL", "list")) ?? 0
-        #expect((1...60_000).contains(left))
+        #expect(try server.cli("LRANGE", "second", "0", "-1") == "s1")
+        for list in ["list", "second"] {
+            let left = Int(try server.cli("PTTL", list)) ?? 0
+            #expect((1...60_000).contains(left))
+        }
     }
 
-    @Test("A name that is another kind of key is left as it was, its expiry too", arguments: [
-        ["SET", "k", "v"], ["HSET", "k", "f", "v"], ["SADD", "k", "v"], ["ZADD", "k", "1", "v"],
-        ["XADD", "k", "1-1", "f", "v"],
-    ])
+    @Test("A call of replies is full after so many, or so many bytes, and empty once it is written")
+    func full() throws {
+        var command = ReplyCommand()
+        let (small, large) = ([UInt8](repeating: 1, count: 1), [UInt8](repeating: 1, count: 70_000))
+        var added = 0
+        while !command.isFull {
+            command.add(small.span.bytes, to: small.span.bytes)
+            added += 1
+        }
+        #expect(added == 16)
+        command.finish(into: &link.connection.output)
+        let isEmpty = command.isEmpty
+        #expect(isEmpty)
+        command.add(large.span.bytes, to: small.span.bytes)
+        let isFull = command.isFull
+        #expect(isFull)
+        command.finish(into: &link.connection.output)
+        let lengths = try link.replies(2).map { $0.elements?.last }
+        #expect(lengths == [.integer(16), .integer(17)])
+    }
+
+    @Test(
+        "A name that is another kind of key is left as it was, its expiry too",
+        arguments: [
+            ["SET", "k", "v"], ["HSET", "k", "f", "v"], ["SADD", "k", "v"],
+            ["ZADD", "k", "1", "v"],
+            ["XADD", "k", "1-1", "f", "v"],
+        ])
     func wrongType(make: [String]) throws {
         let owner = try Link(ready: server)
         owner.connection.output.command(make)
         _ = try owner.replies(1)
         let dump = try owner.ask("DUMP", "k")
-        let reply = try push("r", to: "k")
-        #expect(reply.failure?.kind == .wrongType)
+        let results = try push([("r", "a"), ("r", "k"), ("r", "b")])
+        #expect(results[1].failure?.kind == .wrongType)
+        #expect(results[0] == .integer(1) && results[2] == .integer(1), "others get their reply")
         #expect(link.isReady, "one asker's mistake is not the connection's")
         let (after, forever) = (try owner.ask("DUMP", "k"), try owner.ask("PTTL", "k"))
         #expect(after == dump)
         #expect(forever == .integer(-1))
         let at = "4102444800000"
         _ = try owner.ask("PEXPIREAT", "k", at)
-        _ = try push("r", to: "k")
+        _ = try push([("r", "k")])
         let expiry = try owner.ask("PEXPIRETIME", "k")
         #expect(expiry == .integer(4_102_444_800_000))
     }

@@ -78,7 +78,8 @@ struct ProtocolTests {
         let users: [Fields] = [
             (7, false, "h7", [9: "s9", big: "s\0\r\n"]), (big, false, "h", [1: ""]),
         ]
-        #expect(try commit(head(0, big - 1, offset: Int64.max - 1), users) == .done(number: big - 1))
+        #expect(
+            try commit(head(0, big - 1, offset: Int64.max - 1), users) == .done(number: big - 1))
         #expect(try server.hash(keys.user(7)).keys.sorted() == ["9", "\(big)", "@"])
         #expect(try server.hash(keys.user(7))["9"] == "s9")
         #expect(try server.cli("HSTRLEN", keys.user(7), "\(big)") == "4")
@@ -154,9 +155,11 @@ struct ProtocolTests {
         #expect(try server.keys("*:user:*") == [keys.user(1), keys.user(4)])
     }
 
-    @Test("A user of any number of states is written whole, beside small ones", arguments: [
-        1998, 1999, 2000, 2001, 4000, 5000,
-    ])
+    @Test(
+        "A user of any number of states is written whole, beside small ones",
+        arguments: [
+            1998, 1999, 2000, 2001, 4000, 5000,
+        ])
     func largeUser(count: Int) throws {
         _ = try claim(mine)
         let states = Dictionary(uniqueKeysWithValues: (1...count).map { (UInt64($0), "s\($0)") })

@@ -14,9 +14,11 @@ struct ServerCheckTests {
         #expect(try findings(RedisServer()).isEmpty)
     }
 
-    @Test("A server that evicts is refused, one that could is warned of", arguments: [
-        ("100mb", ServerFinding.Severity.unsafe), ("0", .warning),
-    ])
+    @Test(
+        "A server that evicts is refused, one that could is warned of",
+        arguments: [
+            ("100mb", ServerFinding.Severity.unsafe), ("0", .warning),
+        ])
     func evicts(limit: String, severity: ServerFinding.Severity) throws {
         let found = try findings(
             RedisServer {

@@ -1,5 +1,5 @@
-// Stands between a connection and a real Redis, in the test's own thread: requests pass as they are,
-// replies pass in pieces whose size the test says, each handed over before the next.
+// Stands between a connection and a real Redis, in the test's own thread: requests pass as they
+// are, replies pass in pieces whose size the test says, each handed over before the next.
 
 import Glibc
 import TestSupport

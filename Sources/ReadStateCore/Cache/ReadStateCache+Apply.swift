@@ -218,6 +218,8 @@ extension ReadStateCache {
         state.reset()
         if let place { unpack(slab.load(at: place.value), into: &state) }
         guard body(&state) else { return false }
+        // A default state is not stored, and a commit adds fields only: the whole hash is replaced.
+        if state.isDefault { records[slot].set(UserRecord.Flag.rewrite, true) }
         store(state, at: place ?? append(channel, to: slot), of: slot, changed: true)
         return true
     }

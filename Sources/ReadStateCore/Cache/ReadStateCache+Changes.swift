@@ -1,6 +1,7 @@
 // What a commit writes of a user. Each state carries a bit that says whether it changed since it was last
 // taken; it sits in the channel's word, so that looking for changes among thousands of states reads
-// eight bytes of each. A user that was erased, or one of whose commits was lost, is written whole.
+// eight bytes of each. A user that was erased, one with a state that became the default one, or one of
+// whose commits was lost, is written whole.
 
 extension ReadStateCache {
     /// Whether the next commit replaces all that is stored of the user.
@@ -13,8 +14,8 @@ extension ReadStateCache {
         records[slot.rawValue].set(UserRecord.Flag.rewrite, true)
     }
 
-    /// Hands over what a commit writes: every changed state, a default one too, since its field must be
-    /// deleted; or, where the user is rewritten, every state that is not the default one.
+    /// Hands over what a commit writes: every changed state; or, where the user is rewritten, every
+    /// state that is not the default one. (One that changed to the default has its user rewritten.)
     package mutating func takeChanges(
         _ user: UserSlot, _ body: (ChannelID, borrowing ReadState) -> Void
     ) {

@@ -113,6 +113,10 @@ package struct ReadStateCache: ~Copyable {
     /// Where a user is, if it is resident.
     @inline(__always)
     package func find(_ user: UserID) -> UserSlot? {
+        let hint = pipeline[pipeline.current].slot
+        if hint < records.count, records[hint].user == user.rawValue {
+            return UserSlot(rawValue: hint)
+        }
         guard let slot = index.find(user.rawValue, in: records) else { return nil }
         return UserSlot(rawValue: slot)
     }
@@ -146,8 +150,7 @@ package struct ReadStateCache: ~Copyable {
         if !record.has(UserRecord.Flag.leaving) { unlink(slot) }
         index.remove(record.user, slot: slot)
         dropStates(slot)
-        records[slot].flags = 0
-        records[slot].newer = freeRecord
+        records[slot] = UserRecord(user: 0, newer: freeRecord)
         freeRecord = slot
     }
 
@@ -172,5 +175,11 @@ package struct ReadStateCache: ~Copyable {
 
     package mutating func setAhead(_ slot: UserSlot, _ value: Bool) {
         records[slot.rawValue].set(UserRecord.Flag.ahead, value)
+    }
+}
+
+extension ReadStateCache {
+    package mutating func populate(_ bytes: Int) -> Bool {
+        slab.populate(bytes * 7 / 10) && records.populate(bytes / 10) && index.populate(bytes / 30)
     }
 }

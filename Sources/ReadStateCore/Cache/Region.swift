@@ -97,7 +97,8 @@ import CMemory
 
     /// Makes memory of `bytes` bytes from `offset` on, used or not yet; false if there is none.
     mutating func populate(_ bytes: Int, at offset: Int) -> Bool {
-        if offset + bytes > reserved { extend(to: offset + bytes) }
+        // Advice splits the range for the kernel, which then cannot move it as one any more.
+        if reserved < Self.largest { extend(to: Self.largest) }
         // Within the reserved range; pages that are in use keep their contents.
         return unsafe cmemory_populate(start + offset, bytes) == 0
     }

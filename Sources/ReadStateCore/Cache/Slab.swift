@@ -47,7 +47,7 @@ struct Slab: ~Copyable {
     private static let tiers = 5
     private static func pageBytes(_ tier: Int) -> Int { smallPage << (4 * tier) }
 
-    private var region = Region()
+    private(set) var region = Region()
     private var classes = Table<Class>()
     /// For each small page's number, of the pages that begin there: the page before it in its class,
     /// or the next free one of its tier.
@@ -234,6 +234,8 @@ struct Slab: ~Copyable {
         }
         precondition(bytes == liveBytes, "blocks in use are counted")
     }
+
+    mutating func populate(_ bytes: Int) -> Bool { region.populate(bytes, at: 0) }
 
     // MARK: Bytes of blocks
 

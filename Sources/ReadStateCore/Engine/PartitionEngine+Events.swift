@@ -93,6 +93,8 @@ extension PartitionEngine {
         counters.misses += 1
         if whole {
             let slot = cache.insert(event.user)
+            // A commit that failed half way may have stored users without a position.
+            cache.markRewrite(slot)
             apply(event, entries: entries, to: slot, now: now)
         } else {
             let index = requestLoad(of: event.user)

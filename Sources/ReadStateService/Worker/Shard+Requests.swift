@@ -132,6 +132,8 @@ extension Shard {
             return
         }
         if first {
+            // Or the next call would pop it again at once.
+            refreshLists()
             replies.connection.output.beginPushBack(to: list, count: 1)
             replies.connection.output.argument(bytes)
         } else {

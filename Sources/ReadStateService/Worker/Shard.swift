@@ -74,6 +74,7 @@ final class Shard {
     var queries: QueryDecoder
     var batch = EventBatch(capacity: Shard.batchLimit)
     var commitCommand = CommitCommand()
+    var replyCommand = ReplyCommand()
     var scratch = ReadState()
     var encoded: [UInt8] = []
     var stateBytes: [UInt8] = []
@@ -161,6 +162,7 @@ final class Shard {
         turn = turn + 1 < order.count ? turn + 1 : 0
         for partition in order[turn...] where partition.isTouched { pump(partition, now: now) }
         for partition in order[..<turn] where partition.isTouched { pump(partition, now: now) }
+        pushAnswers()
         popRequests(now: now)
     }
 

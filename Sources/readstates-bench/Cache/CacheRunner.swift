@@ -1,0 +1,141 @@
+// Drives the read-state cache as the engine does: look-ahead, find, touch, apply, the dirty list, commits
+// 30 s after the first change, loads of missing users and eviction of the least recent.
+
+import CBench
+import ReadStateCore
+
+/// The cache under load.
+struct CacheRunner: Peer, ~Copyable {
+    static let flushInterval: Int64 = 30_000
+
+    var cache: ReadStateCache
+    var capacity = CacheCapacity()
+    private let looksAhead: Bool
+    private(set) var committedStates = 0
+    private(set) var evictions = 0
+    private(set) var misses = 0
+    private(set) var checksum: UInt64 = 0
+    private var loaded = ReadState()
+
+    init(window: Int, looksAhead: Bool = true) {
+        cache = ReadStateCache(window: window)
+        self.looksAhead = looksAhead
+        loaded.window.reserveCapacity(64)
+    }
+
+    var residentStates: Int { cache.stateCount }
+    mutating func limit(states: Int) { capacity.states = states }
+
+    /// Applies a batch; users that are missing are loaded from the workload's own memory.
+    @inline(never)
+    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant) {
+        let entries = batch.entries.span
+        for index in 0..<batch.count {
+            if looksAhead { cache.lookAhead(batch, from: index) }
+            apply(batch[index], entries, workload, now)
+        }
+        commitDue(now)
+        evict()
+    }
+
+    /// The same with the time of every event; what is due is committed behind each, and counted to it.
+    mutating func run(
+        _ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant,
+        into histogram: inout Histogram
+    ) {
+        let entries = batch.entries.span
+        var last = cbench_ticks()
+        for index in 0..<batch.count {
+            if looksAhead { cache.lookAhead(batch, from: index) }
+            apply(batch[index], entries, workload, now)
+            commitDue(now, limit: 1)
+            evict(limit: 4)
+            let ticks = cbench_ticks()
+            histogram.add(ticks &- last)
+            last = ticks
+        }
+    }
+
+    @inline(__always)
+    private mutating func apply(
+        _ event: Event, _ entries: Span<Entry>, _ workload: borrowing Workload, _ now: Instant
+    ) {
+        let slot: UserSlot
+        if let found = cache.find(event.user) {
+            slot = found
+            cache.touch(slot)
+        } else {
+            slot = load(event.user, workload)
+        }
+        if cache.apply(event, entries: entries, to: slot), !cache.isDirty(slot) {
+            cache.markDirty(slot, at: event.offset, now: now)
+        }
+    }
+
+    @inline(never)
+    private mutating func load(_ user: UserID, _ workload: borrowing Workload) -> UserSlot {
+        misses += 1
+        let slot = cache.insert(user)
+        let number = Workload.user(user)
+        let count = workload.channelCount(number)
+        cache.reserve(count, at: slot)
+        for index in 0..<count {
+            let newest = MessageID(workload.newestMessage(number, index))
+            if newest == .none { continue }
+            loaded.reset()
+            loaded.lastMessage = newest
+            loaded.lastRead = newest
+            cache.load(loaded, channel: workload.channelID(number, index), into: slot)
+        }
+        return slot
+    }
+
+    private mutating func evict(limit: Int = .max) {
+        var left = limit
+        while left > 0, isOverCapacity, let slot = cache.unlinkLeastRecent() {
+            if cache.isDirty(slot) { commit(slot) }
+            cache.remove(slot)
+            evictions += 1
+            left -= 1
+        }
+    }
+
+    private var isOverCapacity: Bool {
+        cache.stateCount > capacity.states || cache.chargedBytes > capacity.bytes
+    }
+
+    private mutating func commitDue(_ now: Instant, limit: Int = .max) {
+        var left = limit
+        while left > 0, let slot = cache.oldestDirty,
+            cache.dirtySince(slot).advanced(byMilliseconds: Self.flushInterval) <= now
+        {
+            commit(slot)
+            left -= 1
+        }
+    }
+
+    private mutating func commit(_ slot: UserSlot) {
+        _ = cache.beginCommit(slot)
+        var sum: UInt64 = 0
+        var count = 0
+        cache.takeChanges(slot) { channel, state in
+            sum &+= channel.rawValue ^ state.lastRead.rawValue &+ UInt64(state.window.count)
+            count += 1
+        }
+        checksum &+= sum
+        committedStates += count
+        cache.endCommit(slot)
+    }
+
+    /// Makes a user resident who has read everything.
+    mutating func prefill(_ user: Int, of workload: inout Workload) {
+        let slot = cache.insert(Workload.userID(user))
+        loaded.reset()
+        for index in 0..<workload.channelCount(user) {
+            loaded.lastMessage = workload.prefillMessage(user, index)
+            loaded.lastRead = loaded.lastMessage
+            cache.load(loaded, channel: workload.channelID(user, index), into: slot)
+        }
+        evict()
+    }
+}
