@@ -139,3 +139,60 @@ private func states(_ engine: inout PartitionEngine, of user: CommitUser) -> [Re
         #expect(!second.users[0].rewrites)
     }
 }
+
+/// An engine on a keyspace that holds users of three states each, with room for one state.
+private func crowdedEngine() -> PartitionEngine {
+    var settings = EngineSettings()
+    settings.leavingLimit = 2
+    var engine = PartitionEngine(
+        partition: PartitionID(0), settings: settings, capacity: CacheCapacity(states: 1))
+    claim(
+        &engine, 1,
+        StoredClaim(owner: nil, position: .zero, number: CommitNumber(1), fingerprint: nil))
+    return engine
+}
+
+private func install(_ engine: inout PartitionEngine, _ load: Load) {
+    _ = engine.loaded(owner: token(1), number: CommitNumber(1))
+    for user in load.users {
+        engine.install(user, applied: .zero, now: start) { add in
+            var state = ReadState()
+            state.lastRead = MessageID(1)
+            for channel: UInt64 in 1...3 { add(ChannelID(channel), state) }
+        }
+    }
+    engine.loadsInstalled()
+}
+
+@Suite struct CrowdedCacheTests {
+    @Test("Questions about users that do not fit into the cache are answered with one load")
+    func answersBeforeEviction() throws {
+        var engine = crowdedEngine()
+        for user: UInt64 in 1...4 {
+            let isTaken = engine.ask(
+                .totals(UserID(user)), ticket: Ticket(user), minOffset: nil, deadline: nil,
+                now: start)
+            #expect(isTaken)
+        }
+        #expect(engine.nextAnswer(now: start) == nil)
+        install(&engine, try #require(engine.nextLoad()))
+        var answers = 0
+        while engine.nextAnswer(now: start) != nil { answers += 1 }
+        #expect(answers == 4)
+        #expect(engine.nextLoad() == nil)
+        // One user stays, however large it is.
+        #expect(engine.residentUsers == 1)
+    }
+
+    @Test("The line of leaving users stays short, however often they are used and leave again")
+    func leavingLine() throws {
+        var engine = crowdedEngine()
+        for round in 0..<200 {
+            let offset = Int64(round)
+            let user = UInt64(1 + round % 3)
+            apply(&engine, [sent(offset, user: user, 100 + UInt64(round))], upTo: offset + 1)
+            while let load = engine.nextLoad() { install(&engine, load) }
+        }
+        #expect(engine.bookkeepingCount < 40)
+    }
+}
