@@ -54,6 +54,8 @@ package struct GroupMember: ~Copyable {
     /// When `poll` was last called, and how long the group surely waits for that.
     private var lastPoll = ContinuousClock.now
     private let patience: Duration
+    /// Whether the events in the queue may tell of a time when we did not poll for longer than that.
+    private var stoodStill = false
     /// Between giving up everything and the next assignment, in an eager group: we are joining.
     private var isJoining = false
 
@@ -81,11 +83,14 @@ package struct GroupMember: ~Copyable {
 
     /// The next event, nil if there is none. Never waits.
     mutating func poll() -> MemberEvent? {
+        if lastPoll.duration(to: .now) > patience { stoodStill = true }
         defer { lastPoll = .now }
         while let event = unsafe handle.nextEvent() {
             defer { unsafe rd_kafka_event_destroy(event) }
             if let result = unsafe take(event) { return result }
         }
+        // Whatever happened while we stood still was in the queue.
+        stoodStill = false
         return nil
     }
 
@@ -153,26 +158,25 @@ package struct GroupMember: ~Copyable {
         // The list belongs to the event.
         let list = unsafe rd_kafka_event_topic_partition_list(event)
         let changed = unsafe PartitionList.entries(of: list).map(\.partition)
-        let code = unsafe rd_kafka_event_error(event)
         assignment += 1
-        switch code {
+        switch unsafe rd_kafka_event_error(event) {
         case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
             partitions.formUnion(changed)
             isJoining = false
             answer(assign: true)
             return .assigned(changed, assignment: assignment)
         case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
-            precondition(revoking == nil, "librdkafka waits for an answer before it asks again")
-            revoking = changed
+            // One answer serves for all that was asked.
+            revoking = (revoking ?? []) + changed
             // librdkafka forgets to say so where a rebalance had begun before we were thrown out
             // for not polling. So we look at the clock ourselves.
-            let stoodStill = lastPoll.duration(to: .now) > patience
             let lost = unsafe rd_kafka_assignment_lost(handle.rk) != 0 || stoodStill
             return .revoked(changed, lost: lost, assignment: assignment)
         default:
-            // A rebalance that failed leaves us with nothing.
-            answer(assign: false)
-            return .notice(.error(handle.classify(code, .rebalance)))
+            // librdkafka's manual allows for a rebalance that failed: it leaves us with nothing.
+            let all = Array(partitions)
+            revoking = all
+            return .revoked(all, lost: true, assignment: assignment)
         }
     }
 

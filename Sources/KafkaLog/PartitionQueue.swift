@@ -108,10 +108,6 @@ package struct ConsumeResult: Sendable {
         }
     }
 
-    /// Forgets the wake-ups so far, where the queue has a descriptor of its own. To be called before
-    /// `consume`, never after.
-    package borrowing func clearWake() { ownWake?.clear() }
-
     /// See the head of this file.
     private mutating func nudgeIfDrained(_ taken: Int) {
         guard taken > 0 && Self.needsNudges else { return }
@@ -127,6 +123,10 @@ package struct ConsumeResult: Sendable {
     }
 
     private static let needsNudges = rd_kafka_version() < 0x0202_0000
+
+    /// Forgets the wake-ups so far, where the queue has a descriptor of its own. To be called
+    /// before `consume`, never after.
+    package borrowing func clearWake() { ownWake?.clear() }
 
     /// Lets librdkafka fetch the partition into this queue. False with librdkafka's last error.
     func startFetching(_ topic: OpaquePointer) -> Bool {

@@ -1,5 +1,5 @@
-// From arguments to an exit code. Commands have no logic of their own: they read their settings, call
-// a library, and write down what it says.
+// From arguments to an exit code. Commands have no logic of their own: they read their settings,
+// call a library, and write down what it says.
 
 import ReadStateService
 

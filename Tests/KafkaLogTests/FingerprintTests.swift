@@ -44,7 +44,9 @@ import Testing
             changed[bit / 8] ^= 1 << (bit % 8)
             hashes.append(fingerprint(1, [1], changed))
         }
-        for bit in 0..<64 { hashes.append(fingerprint(1 ^ Int64(bitPattern: 1 << bit), [1], value)) }
+        for bit in 0..<64 {
+            hashes.append(fingerprint(1 ^ Int64(bitPattern: 1 << bit), [1], value))
+        }
         #expect(Set(hashes).count == hashes.count)
     }
 }

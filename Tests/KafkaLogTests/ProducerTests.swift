@@ -107,7 +107,8 @@ import Testing
         defer { withExtendedLifetime(cluster) {} }
         let settings = try cluster.settings(partitions: 1)
         var producer = try Producer(
-            settings.with(("queue.buffering.max.messages", "10"), ("linger.ms", "1000")), for: .bulk)
+            settings.with(("queue.buffering.max.messages", "10"), ("linger.ms", "1000")), for: .bulk
+        )
         for ticket in 0..<10 as Range<UInt64> {
             let outcome = try producer.produce(key: nil, value: value.span.bytes, ticket: ticket)
             #expect(outcome == .queued)

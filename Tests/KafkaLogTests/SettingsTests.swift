@@ -20,7 +20,8 @@ import Testing
 
     /// No way to print settings or one of their properties shows a secret, and all show the rest.
     @Test(arguments: [
-        "sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
+        "sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem",
+        "ssl.keystore.password",
         "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config", "sasl.jaas.config",
     ])
     func secretsAreNeverPrinted(key: String) {

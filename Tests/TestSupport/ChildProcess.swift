@@ -21,6 +21,7 @@ package final class ChildProcess: Sendable {
 
     package struct CannotStart: Error, CustomStringConvertible {
         package let description: String
+        package init(description: String) { self.description = description }
     }
 
     package let identifier: Int32
@@ -151,6 +152,12 @@ package final class ChildProcess: Sendable {
         package var output: String
         package var errors: String
         package var succeeded: Bool { ending == .exit(0) }
+
+        package init(ending: Ending, output: String, errors: String) {
+            self.ending = ending
+            self.output = output
+            self.errors = errors
+        }
     }
 
     /// Runs a program to its end.

@@ -7,6 +7,7 @@ import Glibc
 /// A condition did not come true before its deadline; the text says which, and what was seen last.
 package struct DeadlinePassed: Error, CustomStringConvertible {
     package let description: String
+    package init(description: String) { self.description = description }
 }
 
 /// Deadline of waits whose author named none: far beyond what a loaded machine needs.

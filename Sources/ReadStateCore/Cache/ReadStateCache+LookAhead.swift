@@ -145,7 +145,7 @@ extension ReadStateCache {
             let side = SideBlock(rest: state.rest)
             if side.hasBlock {
                 slab.prefetch(side.offset)
-                slab.prefetch(side.offset &+ side.bytes)
+                slab.prefetch(side.offset &+ side.count &* side.stride)
             }
         }
     }

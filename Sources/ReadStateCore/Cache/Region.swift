@@ -84,8 +84,8 @@ import CMemory
     /// Asks for the cache line at `offset`, which may lie anywhere.
     @inline(__always)
     func prefetch(_ offset: Int) {
-        // A prefetch never faults, so any address is fine; it is formed without leaving the range.
-        unsafe cmemory_prefetch(start + (offset < reserved ? offset : 0))
+        // A prefetch never faults, so any address will do.
+        unsafe cmemory_prefetch(UnsafeRawPointer(bitPattern: Int(bitPattern: start) &+ offset))
     }
 
     /// Gives the memory of a part back to the machine; it reads as zero from then on.

@@ -213,7 +213,13 @@ struct UserIndex: ~Copyable {
         }
     }
 
-    mutating func populate(_ bytes: Int) -> Bool { table.region.populate(bytes, at: 0) }
+    /// Makes a table of so many bytes now; only while there are no users.
+    mutating func populate(_ bytes: Int) -> Bool {
+        precondition(count == 0, "the index is prepared before it is used")
+        guard bytes / 8 > table.capacity else { return true }
+        table = Hashes(capacity: bytes / 8)
+        return table.region.populate(bytes, at: 0)
+    }
 
     /// Every slot in the index, for checks.
     func forEachSlot(_ body: (UInt32) -> Void) {

@@ -1,5 +1,5 @@
-// JSON that is built up piece by piece: log lines and `/status`. Keys are our own words and come in the
-// order they are written; texts may hold anything and are escaped.
+// JSON that is built up piece by piece: log lines and `/status`. Keys are our own words and come in
+// the order they are written; texts may hold anything and are escaped.
 
 /// A JSON text that is being written.
 package struct JSONText: Sendable {

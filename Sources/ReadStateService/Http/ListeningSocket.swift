@@ -1,6 +1,7 @@
 import Glibc
 
-/// A socket that listens on an address; a name is resolved, the first result that can be bound wins.
+/// A socket that listens on an address; a name is resolved, the first result that can be bound
+/// wins.
 func listeningSocket(_ address: HostPort) throws(SystemCallError) -> Int32 {
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

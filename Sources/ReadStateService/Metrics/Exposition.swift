@@ -1,6 +1,6 @@
-// What `/metrics` answers: Prometheus' text format, version 0.0.4. A metric is declared once, with its
-// type and help; samples may come from many places (each shard adds its own) and are put together by
-// metric, as the format asks.
+// What `/metrics` answers: Prometheus' text format, version 0.0.4. A metric is declared once, with
+// its type and help; samples may come from many places (each shard adds its own) and are put
+// together by metric, as the format asks.
 
 /// A metric's name, type and meaning.
 package struct Metric: Hashable, Sendable {

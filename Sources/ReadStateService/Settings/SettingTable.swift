@@ -1,5 +1,5 @@
-// Every setting of the program, once. A new setting is one entry here and one line where it is used;
-// its flag, environment variable, key, help, reference and checks follow from the entry.
+// Every setting of the program, once. A new setting is one entry here and one line where it is
+// used; its flag, environment variable, key, help, reference and checks follow from the entry.
 
 private let kafkaCommands: Set<Command> = [.worker, .publish, .load]
 private let redisCommands: Set<Command> = [

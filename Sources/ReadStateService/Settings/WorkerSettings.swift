@@ -1,3 +1,7 @@
+// What a worker is told, in the parts that use it: each part of the service takes its own small
+// struct and knows nothing of flags, files or the other parts. All checks have been made by then
+// (`Settings`), so these are plain values.
+
 package import KafkaLog
 package import RedisLink
 

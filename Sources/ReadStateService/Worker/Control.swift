@@ -319,7 +319,7 @@ extension Control {
         }
         status.publish(assigned: assigned, hasJoined: hasJoined, ends: ends, now: now)
         if nextGroupCommit <= now, ending == nil {
-            nextGroupCommit = now.advanced(byMilliseconds: 5_000)
+            nextGroupCommit = now.advanced(byMilliseconds: 30_000)
             let serving = status.positions(of: assigned.subtracting(revoking))
             if !serving.isEmpty { commitToGroup(serving) }
         }

@@ -138,4 +138,46 @@ struct CacheRunner: Peer, ~Copyable {
         }
         evict()
     }
+
+    /// Makes memory for a shape ahead, as a worker would for its capacity.
+    mutating func prepare(_ shape: Shape) {
+        let states = shape.capacity ?? shape.users * 11
+        precondition(cache.prepare(bytes: states * 48), "no memory for the shape")
+    }
+
+    /// A message in every channel of every user, some minutes after the one before.
+    mutating func sendToAll(_ workload: inout Workload, users: Int, round: Int) {
+        forEachChannel(workload, users: users) { user, channel, random in
+            let minute = UInt64(round) * 300_000 + random % 200_000
+            let id = (UInt64(360_000_000_000) + minute) << 22 | random & 0xFFF
+            return Event(
+                offset: .zero, user: user, channel: channel, op: .none,
+                kind: .messageSent(MessageID(id), mention: false, own: false))
+        }
+    }
+
+    /// Every user reads every channel.
+    mutating func readAll(_ workload: inout Workload, users: Int) {
+        forEachChannel(workload, users: users) { user, channel, _ in
+            Event(
+                offset: .zero, user: user, channel: channel, op: .none,
+                kind: .messageRead(MessageID(361_000_000_000 << 22)))
+        }
+    }
+
+    private mutating func forEachChannel(
+        _ workload: borrowing Workload, users: Int,
+        _ event: (UserID, ChannelID, UInt64) -> Event
+    ) {
+        let none: [Entry] = []
+        var random = Random(seed: 5)
+        for user in 0..<users {
+            let id = Workload.userID(user)
+            guard let slot = cache.find(id) else { continue }
+            for index in 0..<workload.channelCount(user) {
+                let event = event(id, workload.channelID(user, index), random.next())
+                _ = cache.apply(event, entries: none.span, to: slot)
+            }
+        }
+    }
 }

@@ -58,8 +58,8 @@ private func message(_ user: Int, _ id: Int) -> String {
 }
 
 @Suite struct PublishTests {
-    /// Every line arrives once, keyed by its user, in that user's murmur2 partition, in order; blank
-    /// lines, CRLF and a last line without an end are fine; the summary adds up.
+    /// Every line arrives once, keyed by its user, in that user's murmur2 partition, in order;
+    /// blank lines, CRLF and a last line without an end are fine; the summary adds up.
     @Test(arguments: ["protobuf", "json"]) func published(encoding: String) throws {
         let broker = try EmbeddedBroker()
         try broker.createTopic("t", partitions: 4)

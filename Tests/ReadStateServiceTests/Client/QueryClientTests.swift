@@ -43,8 +43,8 @@ import Testing
         }
     }
 
-    /// Answers to other questions, as those that came after they were given up, are dropped; the own
-    /// one behind them is taken.
+    /// Answers to other questions, as those that came after they were given up, are dropped; the
+    /// own one behind them is taken.
     @Test func lateReplies() throws {
         let responder = try Responder(redis, [keys.requests]) { query in
             var stale = query

@@ -6,8 +6,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The other side of the query client: takes requests from lists as a worker does and answers what a
-/// test says. Ends with its owner.
+/// The other side of the query client: takes requests from lists as a worker does and answers what
+/// a test says. Ends with its owner.
 final class Responder: Sendable {
     struct Seen: Sendable {
         var list: String

@@ -2,8 +2,8 @@ import ReadStateService
 import Testing
 
 @Suite struct HistogramTests {
-    /// Quantiles are those of the sorted values, at most 1/32 too high and never too low, for values
-    /// of all magnitudes.
+    /// Quantiles are those of the sorted values, at most 1/32 too high and never too low, for
+    /// values of all magnitudes.
     @Test(arguments: 1...20 as ClosedRange<UInt64>) func quantiles(seed: UInt64) {
         var state = seed
         func next() -> UInt64 {

@@ -5,7 +5,8 @@ import Testing
 
 /// The built executable, as an operator meets it.
 @Suite struct ProgramTests {
-    /// Wrong usage and wrong configuration end with exit code 2 and name the key, on standard error.
+    /// Wrong usage and wrong configuration end with exit code 2 and name the key, on standard
+    /// error.
     @Test(
         arguments: [
             ([], "no command given"), (["wroker"], "did you mean worker?"),

@@ -86,8 +86,9 @@ import Testing
         }
     }
 
-    /// A signal that is waited for is read instead of ending the process, and tells its name; without
-    /// one the wait ends by itself. (In a thread of its own: the mask must not reach other tests.)
+    /// A signal that is waited for is read instead of ending the process, and tells its name;
+    /// without one the wait ends by itself. (In a thread of its own: the mask must not reach other
+    /// tests.)
     @Test func signals() throws {
         let box = SignalBox()
         let thread = try OSThread(name: "signals") {
