@@ -153,7 +153,7 @@ extension Rule {
             guard line.contains("@Test") else { return nil }
             let isTold =
                 file.lines[max(0, index - 1)].contains("//")
-                || file.lines[index].contains("\"")
+                || file.lines[index...].prefix(2).contains { $0.contains("\"") }
                 || file.lines[index...].dropFirst().prefix(4).contains {
                     $0.trimmingCharacters(in: .whitespaces).hasPrefix("//")
                 }
