@@ -28,6 +28,7 @@ let package = Package(
             name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("m")]),
         .target(name: "CLinux"),
         .target(name: "CMemory"),
+        .target(name: "CBench"),
 
         .target(name: "ReadStateCore", dependencies: ["CMemory"], swiftSettings: strict),
         .target(
@@ -58,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "readstates-simulate", dependencies: ["Simulator"], swiftSettings: strict),
         .executableTarget(
-            name: "readstates-bench", dependencies: ["ReadStateCore", "ReadStateWire", "CMemory"],
+            name: "readstates-bench", dependencies: ["ReadStateCore", "ReadStateWire", "CBench"],
             swiftSettings: strict),
 
         .target(

@@ -6,7 +6,8 @@
 // may use up, and a callback when a connection begins or ends.
 static inline struct MHD_Daemon *cmicrohttpd_start(
     int listening_socket, MHD_AccessHandlerCallback handle, MHD_NotifyConnectionCallback notify,
-    void *context, unsigned connection_limit, unsigned timeout_seconds, size_t memory_per_connection) {
+    void *context, unsigned connection_limit, unsigned timeout_seconds,
+    size_t memory_per_connection) {
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, context,
         MHD_OPTION_LISTEN_SOCKET, listening_socket, MHD_OPTION_CONNECTION_LIMIT, connection_limit,

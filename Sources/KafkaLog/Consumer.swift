@@ -6,8 +6,8 @@
 //     │ LogReader     start(p, at: offset) ─┼──▶ PartitionQueue p ──▶ records
 //     └─────────────────────────────────────┘
 //
-// The two are instances of librdkafka of their own (why: `GroupMember`). So a partition's fetching is
-// tied to its assignment by the caller alone: after `.revoked` it stops the partition, after
+// The two are instances of librdkafka of their own (why: `GroupMember`). So a partition's fetching
+// is tied to its assignment by the caller alone: after `.revoked` it stops the partition, after
 // `.assigned` it finds out where to start. Nothing starts by itself.
 
 /// Group membership and partition queues, owned by one thread.
@@ -16,8 +16,8 @@ package struct Consumer: ~Copyable {
     private var reader: LogReader
     private let wake: Wake
 
-    /// Connects in the background. Errors: a setting that librdkafka refuses; brokers that cannot be
-    /// reached are reported by `poll`.
+    /// Connects in the background. Errors: a setting that librdkafka refuses; brokers that cannot
+    /// be reached are reported by `poll`.
     package init(_ settings: KafkaSettings) throws(KafkaLogError) {
         let wake = Wake()
         let member = try GroupMember(settings, wake: wake)
@@ -30,7 +30,8 @@ package struct Consumer: ~Copyable {
     /// Becomes readable when `poll` has something to give.
     package var wakeFileDescriptor: Int32 { wake.fd }
 
-    /// Counts assignments and revocations; events and confirmations carry the number they belong to.
+    /// Counts assignments and revocations; events and confirmations carry the number they belong
+    /// to.
     package var assignment: UInt64 { member.assignment }
 
     /// What the group counts as ours: assigned, and not yet acknowledged as given up.
@@ -65,7 +66,8 @@ package struct Consumer: ~Copyable {
         try reader.start(partition, at: offset, wake: wake)
     }
 
-    /// Stops fetching a partition. Its queue can still be drained, and must be dropped by its owner.
+    /// Stops fetching a partition. Its queue can still be drained, and must be dropped by its
+    /// owner.
     package mutating func stop(_ partition: Int32) { reader.stop(partition) }
 
     /// How many partitions the topic has; `.unknownTopic` if there is no such topic.

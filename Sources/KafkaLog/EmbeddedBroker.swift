@@ -3,9 +3,9 @@
 internal import CRdkafka
 
 /// Brokers on free ports of the loopback interface, for as long as this lives; other processes can
-/// connect too. What it is not, in librdkafka 2.0.2: it keeps the newest 5 MB per partition and drops
-/// older records without a word; each join of a group takes 3.1 s; a fetch that finds nothing waits
-/// the whole `fetch.wait.max.ms`; what transactions commit for groups is not kept.
+/// connect too. What it is not, in librdkafka 2.0.2: it keeps the newest 5 MB per partition and
+/// drops older records without a word; each join of a group takes 3.1 s; a fetch that finds nothing
+/// waits the whole `fetch.wait.max.ms`; what transactions commit for groups is not kept.
 @safe package struct EmbeddedBroker: ~Copyable, Sendable {
     /// A handle of librdkafka that only carries the cluster. Both are alive until `deinit`, which
     /// alone destroys them; librdkafka locks the cluster.
@@ -57,8 +57,8 @@ internal import CRdkafka
         precondition(code == RD_KAFKA_RESP_ERR_NO_ERROR, "there is no such broker")
     }
 
-    /// Lets the next requests of a kind (Kafka's API key, 0 is Produce) fail with these error codes of
-    /// Kafka's protocol, one each.
+    /// Lets the next requests of a kind (Kafka's API key, 0 is Produce) fail with these error codes
+    /// of Kafka's protocol, one each.
     package func fail(apiKey: Int16, with codes: [Int16]) {
         let errors = codes.map { rd_kafka_resp_err_t(rawValue: Int32($0)) }
         // As many codes as the count says; librdkafka copies them.

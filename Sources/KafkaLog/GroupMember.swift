@@ -2,17 +2,17 @@
 //
 // This instance of librdkafka subscribes but never fetches. It answers each rebalance with an empty
 // assignment; the records are fetched by a `LogReader`, an instance of its own. Why:
-// - librdkafka takes single partitions in a cooperative group only. In an eager one the assignment is
-//   replaced as a whole, and each partition in it stops and starts again.
+// - librdkafka takes single partitions in a cooperative group only. In an eager one the assignment
+//   is replaced as a whole, and each partition in it stops and starts again.
 // - The group never waits for us to find out where a partition starts.
-// - While librdkafka hands over a rebalance it pauses all that is assigned, throws its queues away and
-//   fetches again. Nothing assigned, nothing paused: partitions that stay go on.
-// - The member's faults (lost assignments, stuck closes in 2.0) do not touch the fetching.
-// What a member owned when it joins again is the group's assignment, not what was assigned locally, so
+// - While librdkafka hands over a rebalance it pauses all that is assigned, throws its queues away
+//   and fetches again. Nothing assigned, nothing paused: partitions that stay go on.
+// - The member's faults (lost assignments, stuck closes in 2.0) do not touch the fetching. What a
+// member owned when it joins again is the group's assignment, not what was assigned locally, so
 // sticky strategies keep their memory.
 //
-// The order of a rebalance: `.revoked` is given to the caller, who commits what it can and then calls
-// `acknowledgeRevocation`; until then the group waits for us, at most `max.poll.interval.ms`.
+// The order of a rebalance: `.revoked` is given to the caller, who commits what it can and then
+// calls `acknowledgeRevocation`; until then the group waits for us, at most `max.poll.interval.ms`.
 // `.assigned` is acknowledged at once.
 
 internal import CRdkafka
@@ -32,9 +32,9 @@ package enum MemberEvent: Sendable {
 
 /// The group's answer to an offset commit that was made with our member id and generation.
 package struct MembershipConfirmation: Sendable {
-    /// True if the group counts us as a member of its present generation, and nothing was assigned or
-    /// revoked since it was asked. (A member that was thrown out has no id, and without one a group
-    /// that is empty takes every commit; but then the revocation comes before the answer.)
+    /// True if the group counts us as a member of its present generation, and nothing was assigned
+    /// or revoked since it was asked. (A member that was thrown out has no id, and without one a
+    /// group that is empty takes every commit; but then the revocation comes before the answer.)
     package var holds: Bool
     /// The assignment that was valid when it was asked.
     package var assignment: UInt64
@@ -54,6 +54,8 @@ package struct GroupMember: ~Copyable {
     /// When `poll` was last called, and how long the group surely waits for that.
     private var lastPoll = ContinuousClock.now
     private let patience: Duration
+    /// Whether the events in the queue may tell of a time when we did not poll for longer than that.
+    private var stoodStill = false
     /// Between giving up everything and the next assignment, in an eager group: we are joining.
     private var isJoining = false
 
@@ -81,11 +83,14 @@ package struct GroupMember: ~Copyable {
 
     /// The next event, nil if there is none. Never waits.
     mutating func poll() -> MemberEvent? {
+        if lastPoll.duration(to: .now) > patience { stoodStill = true }
         defer { lastPoll = .now }
         while let event = unsafe handle.nextEvent() {
             defer { unsafe rd_kafka_event_destroy(event) }
             if let result = unsafe take(event) { return result }
         }
+        // Whatever happened while we stood still was in the queue.
+        stoodStill = false
         return nil
     }
 
@@ -100,8 +105,9 @@ package struct GroupMember: ~Copyable {
 
     /// Commits these positions to the group with our member id and generation: the answer,
     /// `.confirmed`, says whether the group still counts us in, and lag tools see where we are.
-    /// While we are joining the group it is refused at once: the broker would answer after the join,
-    /// for a generation that is over by then, and librdkafka would give up its assignment for that.
+    /// While we are joining the group it is refused at once: the broker would answer after the
+    /// join, for a generation that is over by then, and librdkafka would give up its assignment for
+    /// that.
     mutating func confirm(_ positions: [PartitionOffset]) throws(KafkaLogError) {
         guard !positions.isEmpty else { return }
         guard !isJoining else {
@@ -115,8 +121,8 @@ package struct GroupMember: ~Copyable {
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw handle.classify(code, .commit) }
     }
 
-    /// Leaves the group and destroys the instance; what is revoked meanwhile is acknowledged at once.
-    /// False if that takes longer than `duration`: the group then finds out by itself.
+    /// Leaves the group and destroys the instance; what is revoked meanwhile is acknowledged at
+    /// once. False if that takes longer than `duration`: the group then finds out by itself.
     consuming func close(within duration: Duration) -> Bool {
         let deadline = Deadline(within: duration)
         acknowledgeRevocation()
@@ -152,26 +158,25 @@ package struct GroupMember: ~Copyable {
         // The list belongs to the event.
         let list = unsafe rd_kafka_event_topic_partition_list(event)
         let changed = unsafe PartitionList.entries(of: list).map(\.partition)
-        let code = unsafe rd_kafka_event_error(event)
         assignment += 1
-        switch code {
+        switch unsafe rd_kafka_event_error(event) {
         case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
             partitions.formUnion(changed)
             isJoining = false
             answer(assign: true)
             return .assigned(changed, assignment: assignment)
         case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
-            precondition(revoking == nil, "librdkafka waits for an answer before it asks again")
-            revoking = changed
-            // librdkafka forgets to say so where a rebalance had begun before we were thrown out for
-            // not polling. So we look at the clock ourselves.
-            let stoodStill = lastPoll.duration(to: .now) > patience
+            // One answer serves for all that was asked.
+            revoking = (revoking ?? []) + changed
+            // librdkafka forgets to say so where a rebalance had begun before we were thrown out
+            // for not polling. So we look at the clock ourselves.
             let lost = unsafe rd_kafka_assignment_lost(handle.rk) != 0 || stoodStill
             return .revoked(changed, lost: lost, assignment: assignment)
         default:
-            // A rebalance that failed leaves us with nothing.
-            answer(assign: false)
-            return .notice(.error(handle.classify(code, .rebalance)))
+            // librdkafka's manual allows for a rebalance that failed: it leaves us with nothing.
+            let all = Array(partitions)
+            revoking = all
+            return .revoked(all, lost: true, assignment: assignment)
         }
     }
 

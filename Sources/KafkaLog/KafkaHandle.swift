@@ -15,8 +15,8 @@ internal import Synchronization
 
 /// Something to know about a handle that is nobody's answer.
 package enum KafkaNotice: Sendable {
-    /// An error of the handle as a whole, such as brokers that cannot be reached. librdkafka goes on
-    /// trying unless it is fatal.
+    /// An error of the handle as a whole, such as brokers that cannot be reached. librdkafka goes
+    /// on trying unless it is fatal.
     case error(KafkaLogError)
     /// A log line. `level` as in syslog: 3 error, 4 warning, 6 info, 7 debug.
     case log(level: Int32, facility: String, text: String)
@@ -24,8 +24,8 @@ package enum KafkaNotice: Sendable {
     case statistics(String)
 }
 
-/// Owns an instance, its main queue and its topic. Safe to move to another thread: librdkafka's calls
-/// take locks of their own, and only the owner destroys it.
+/// Owns an instance, its main queue and its topic. Safe to move to another thread: librdkafka's
+/// calls take locks of their own, and only the owner destroys it.
 @safe struct KafkaHandle: ~Copyable, Sendable {
     /// Alive until `destroy` or `deinit`.
     nonisolated(unsafe) let rk: OpaquePointer
@@ -59,8 +59,8 @@ package enum KafkaNotice: Sendable {
 
     deinit { unsafe Self.close(rk, queue, topic) }
 
-    /// Destroys the instance. False if that took longer than `duration`: it then goes on on a thread
-    /// of its own, and what it holds is given up.
+    /// Destroys the instance. False if that took longer than `duration`: it then goes on on a
+    /// thread of its own, and what it holds is given up.
     consuming func destroy(within duration: Duration) -> Bool {
         let task = DestroyTask(self)
         return task.run(within: duration)
@@ -129,7 +129,13 @@ package enum KafkaNotice: Sendable {
 
     /// How many partitions the topic has.
     func partitionCount(within duration: Duration) throws(KafkaLogError) -> Int32 {
-        let deadline = Deadline(within: duration)
+        try unsafe partitionCount(of: topic, until: Deadline(within: duration))
+    }
+
+    /// How many partitions a topic of this instance has.
+    func partitionCount(
+        of topic: OpaquePointer, until deadline: Deadline
+    ) throws(KafkaLogError) -> Int32 {
         var metadata: UnsafePointer<rd_kafka_metadata>?
         // On success it is ours to destroy, and tells of the one topic that was asked for.
         let code = unsafe rd_kafka_metadata(

@@ -21,7 +21,8 @@ package struct KafkaSettings: Sendable {
     /// The consumer group; only `Consumer` uses it.
     package var group: String
     package var clientID: String
-    /// Passed through in this order, so that a later one wins over an earlier one and over a default.
+    /// Passed through in this order, so that a later one wins over an earlier one and over a
+    /// default.
     package var properties: [Property]
 
     package init(

@@ -1,15 +1,16 @@
 // Reads chosen partitions of the topic from chosen offsets, without a consumer group.
 //
-// A partition is started at an offset that the caller names; librdkafka then fetches it into a queue
-// of its own (`PartitionQueue`). This uses librdkafka's plain consumer (`rd_kafka_consume_start_queue`
-// and `_stop`), not `assign`: each partition starts and stops alone, stopping is done when the call
-// returns, and no rebalance pauses, restarts or repositions anything.
+// A partition is started at an offset that the caller names; librdkafka then fetches it into a
+// queue of its own (`PartitionQueue`). This uses librdkafka's plain consumer
+// (`rd_kafka_consume_start_queue` and `_stop`), not `assign`: each partition starts and stops
+// alone, stopping is done when the call returns, and no rebalance pauses, restarts or repositions
+// anything.
 
 internal import CRdkafka
 internal import Synchronization
 
-/// Where a partition's log begins and ends: `low` is the first record there is, `high` the offset of
-/// the next one to be written.
+/// Where a partition's log begins and ends: `low` is the first record there is, `high` the offset
+/// of the next one to be written.
 package struct Watermarks: Hashable, Sendable {
     package var low: Int64
     package var high: Int64
@@ -49,9 +50,9 @@ package struct LogReader: ~Copyable {
         return nil
     }
 
-    /// Begins to fetch a partition that is not started, at `offset` (0 or more). `wake` is an eventfd
-    /// of the caller that is written to when records arrive in the empty queue; it must stay open
-    /// until the queue is gone. Without one the queue has its own.
+    /// Begins to fetch a partition that is not started, at `offset` (0 or more). `wake` is an
+    /// eventfd of the caller that is written to when records arrive in the empty queue; it must
+    /// stay open until the queue is gone. Without one the queue has its own.
     package mutating func start(
         _ partition: Int32, at offset: Int64, wake: Int32? = nil
     ) throws(KafkaLogError) -> PartitionQueue {

@@ -54,9 +54,9 @@ package struct Producer: ~Copyable {
     /// Records that are not delivered, or whose delivery was not polled yet.
     package var outstanding: Int { Int(unsafe rd_kafka_outq_len(handle.rk)) }
 
-    /// Takes a copy of a record. Without a partition its key decides; a nil value is a tombstone. The
-    /// delivery carries `ticket`. Errors: what is wrong with this record (`.refused`, such as too
-    /// large, or `.unknownTopic`) or with the producer (`.fatal`).
+    /// Takes a copy of a record. Without a partition its key decides; a nil value is a tombstone.
+    /// The delivery carries `ticket`. Errors: what is wrong with this record (`.refused`, such as
+    /// too large, or `.unknownTopic`) or with the producer (`.fatal`).
     package mutating func produce(
         key: RawSpan?, value: RawSpan?, partition: Int32? = nil,
         headers: [(name: String, value: [UInt8])] = [], ticket: UInt64 = 0
@@ -77,7 +77,8 @@ package struct Producer: ~Copyable {
         }
     }
 
-    /// Hands over all events there are, waiting for the first up to `milliseconds`. Returns how many.
+    /// Hands over all events there are, waiting for the first up to `milliseconds`. Returns how
+    /// many.
     @discardableResult
     package mutating func poll(
         milliseconds: Int32 = 0, _ body: (ProducerEvent) -> Void
@@ -159,7 +160,8 @@ package struct Producer: ~Copyable {
         _ partition: Int32, _ key: UnsafeRawPointer?, _ keyCount: Int, _ value: UnsafeRawPointer?,
         _ valueCount: Int, _ ticket: UInt64, _ headers: [(name: String, value: [UInt8])]
     ) -> rd_kafka_resp_err_t {
-        // All names and values end to end, so that one pointer serves them all while librdkafka copies.
+        // All names and values end to end, so that one pointer serves them all while librdkafka
+        // copies.
         var bytes: [UInt8] = []
         var places: [(name: Int, value: Int, count: Int)] = []
         for header in headers {
@@ -216,8 +218,8 @@ package struct Producer: ~Copyable {
     }
 }
 
-/// The bytes of a span by pointer: nil for nil, and never nil for empty, since librdkafka takes a null
-/// pointer for an absent key or value.
+/// The bytes of a span by pointer: nil for nil, and never nil for empty, since librdkafka takes a
+/// null pointer for an absent key or value.
 private func withBytes<Result>(
     _ span: RawSpan?, _ body: (UnsafeRawPointer?, Int) -> Result
 ) -> Result {

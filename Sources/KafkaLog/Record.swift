@@ -2,9 +2,11 @@
 
 internal import CRdkafka
 
-/// A record whose bytes belong to librdkafka: it cannot be copied or kept, and neither can its spans.
+/// A record whose bytes belong to librdkafka: it cannot be copied or kept, and neither can its
+/// spans.
 @safe package struct Record: ~Copyable {
-    /// Valid for the call that this record was lent to; being ~Copyable and borrowed, it ends there.
+    /// Valid for the call that this record was lent to; being ~Copyable and borrowed, it ends
+    /// there.
     private let message: UnsafeMutablePointer<rd_kafka_message_t>
 
     init(lent message: UnsafeMutablePointer<rd_kafka_message_t>) {

@@ -1,5 +1,5 @@
-// Looks at single records: which one is at this offset? For the question whether a topic is still the
-// one that the stored position belongs to.
+// Looks at single records: which one is at this offset? For the question whether a topic is still
+// the one that the stored position belongs to.
 
 /// A copy of a record.
 package struct ProbedRecord: Sendable {
@@ -15,11 +15,13 @@ package struct ProbedRecord: Sendable {
 
 /// What a look at an offset found.
 package enum ProbeResult: Sendable {
-    /// The record at the offset, or the first after it where compaction or a transaction left a gap.
+    /// The record at the offset, or the first after it where compaction or a transaction left a
+    /// gap.
     case record(ProbedRecord)
     /// The log ends at or before the offset, or nothing but markers of transactions follows it.
     case nothingThere
-    /// `.outOfRange` if the log begins after the offset or ends before it; anything else as it came.
+    /// `.outOfRange` if the log begins after the offset or ends before it; anything else as it
+    /// came.
     case failed(KafkaLogError)
 }
 

@@ -12,12 +12,14 @@ package struct TopicAdmin: ~Copyable {
             .admin, settings, events: RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG, wake: Wake())
     }
 
-    /// Creates a topic with the brokers' own replication unless told otherwise.
+    /// Creates a topic with the brokers' own replication unless told otherwise, and waits until a
+    /// broker knows it: the controller's word travels to the brokers in its own time.
     package func create(
         _ name: String, partitions: Int32, replication: Int32 = -1,
         configuration: [(key: String, value: String)] = [], within duration: Duration
     ) throws(KafkaLogError) {
         var text = [CChar](repeating: 0, count: 512)
+        let deadline = Deadline(within: duration)
         // librdkafka copies the name and writes at most `count` bytes of text.
         guard
             let made = unsafe rd_kafka_NewTopic_new(
@@ -39,6 +41,7 @@ package struct TopicAdmin: ~Copyable {
         let results = unsafe rd_kafka_CreateTopics_result_topics(
             rd_kafka_event_CreateTopics_result(event), &count)
         try unsafe check(results, count, .createTopic, name)
+        try waitUntilKnown(name, until: deadline)
     }
 
     /// Deletes a topic; the brokers do it in their own time.
@@ -121,6 +124,22 @@ package struct TopicAdmin: ~Copyable {
             throw .classify(code, operation, text: text, topic: name)
         }
         return unsafe event
+    }
+
+    private func waitUntilKnown(_ name: String, until deadline: Deadline) throws(KafkaLogError) {
+        let topic = unsafe rd_kafka_topic_new(handle.rk, name, nil)!
+        defer { unsafe rd_kafka_topic_destroy(topic) }
+        while true {
+            do throws(KafkaLogError) {
+                _ = try unsafe handle.partitionCount(of: topic, until: deadline)
+                return
+            } catch {
+                if deadline.passed { throw error }
+                // Nothing signals; it is a matter of milliseconds.
+                handle.wake.wait(milliseconds: 10)
+                handle.wake.clear()
+            }
+        }
     }
 
     private func check(

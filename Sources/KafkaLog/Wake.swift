@@ -1,5 +1,5 @@
-// A file descriptor that becomes readable when a queue of librdkafka goes from empty to not empty, so
-// that a thread can wait for Kafka, Redis and timers in one epoll.
+// A file descriptor that becomes readable when a queue of librdkafka goes from empty to not empty,
+// so that a thread can wait for Kafka, Redis and timers in one epoll.
 
 internal import CLinux
 internal import Glibc

@@ -1,10 +1,11 @@
-// Synthetic traffic: an endless list of events that is the same for the same seed, so that two runs can
-// be compared and a third one repeated. Users are drawn by a Zipf distribution (a few are very busy),
-// channels of a user evenly. Message ids grow with every event and from seed to seed: the ids of seed s
-// begin at s * 2^40, so a run with a larger seed is newer traffic and not a repetition.
+// Synthetic traffic: an endless list of events that is the same for the same seed, so that two runs
+// can be compared and a third one repeated. Users are drawn by a Zipf distribution (a few are very
+// busy), channels of a user evenly. Message ids grow with every event and from seed to seed: the
+// ids of seed s begin at s * 2^40, so a run with a larger seed is newer traffic and not a
+// repetition.
 //
-// A read goes up to the newest id there is, as when a user opens a channel; a read of an id that the
-// user has not been sent is legal.
+// A read goes up to the newest id there is, as when a user opens a channel; a read of an id that
+// the user has not been sent is legal.
 
 package import ReadStateCore
 package import ReadStateWire

@@ -1,6 +1,7 @@
-// Puts events into the topic as producers should: keyed by user, partitioned by murmur2, checked by the
-// very decoder that workers use, so that nothing is published that would become a dead letter. Each
-// record has a ticket (a line number, a sequence number), and whatever was not delivered is known by it.
+// Puts events into the topic as producers should: keyed by user, partitioned by murmur2, checked by
+// the very decoder that workers use, so that nothing is published that would become a dead letter.
+// Each record has a ticket (a line number, a sequence number), and whatever was not delivered is
+// known by it.
 
 package import KafkaLog
 package import ReadStateWire
@@ -98,7 +99,8 @@ package struct Publisher: ~Copyable {
 
     /// Takes in what was delivered, waiting up to `milliseconds` for something.
     package mutating func poll(milliseconds: Int32 = 0) {
-        // Taken out for the call: the producer is in use meanwhile, and a copy would copy all counts.
+        // Taken out for the call: the producer is in use meanwhile, and a copy would copy all
+        // counts.
         var taken = PublishTally()
         swap(&taken, &tally)
         producer.poll(milliseconds: milliseconds) { taken.count($0) }

@@ -1,9 +1,11 @@
 // Asks workers about users, over Redis lists (spec: contract, "Queries"). A request goes to its
-// partition's list where the number of partitions is known from the namespace's meta hash, else to the
-// list from which any worker routes it. Replies come back to one list of this client's own, whose name
-// nobody else can guess; a late reply to a question that was given up is told by its id and dropped.
+// partition's list where the number of partitions is known from the namespace's meta hash, else to
+// the list from which any worker routes it. Replies come back to one list of this client's own,
+// whose name nobody else can guess; a late reply to a question that was given up is told by its id
+// and dropped.
 //
-// A request carries its deadline, so one that nobody took is not answered to a list that nobody reads.
+// A request carries its deadline, so one that nobody took is not answered to a list that nobody
+// reads.
 
 package import ReadStateCore
 package import ReadStateWire
@@ -46,12 +48,13 @@ package struct QueryClient: ~Copyable {
         _ address: RedisAddress, _ keys: Keys, timeout: Duration
     ) throws(RedisLinkError) {
         let (seconds, attoseconds) = timeout.components
-        self.timeout = seconds * 1000 + attoseconds / 1_000_000_000_000_000
-        precondition(self.timeout > 0)
+        let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        precondition(milliseconds > 0)
         var settings = RedisConnection.Settings()
         settings.name = "readstates-client"
         settings.loadsScripts = false
-        redis = try BlockingRedis(address, settings: settings, timeoutMilliseconds: self.timeout)
+        redis = try BlockingRedis(address, settings: settings, timeoutMilliseconds: milliseconds)
+        self.timeout = milliseconds
         self.keys = keys
         var random = SystemRandomNumberGenerator()
         let name = String(random.next(), radix: 36) + String(random.next(), radix: 36)

@@ -91,11 +91,15 @@ struct JSONDocument: ~Escapable {
     func name(at place: Int) -> RawSpan { characters(at: place) }
 
     @_lifetime(copy self)
+    @inline(__always)
     private func characters(at place: Int) -> RawSpan {
         let start = payload(at: place)
         // Checked against the strings' size, and any four bytes are a number.
         let count = unsafe strings.unsafeLoadUnaligned(fromByteOffset: start, as: UInt32.self)
-        return strings.extracting(start + 4..<start + 4 + Int(count))
+        let end = start &+ 4 &+ Int(count)
+        precondition(end <= strings.byteCount, "a string ends where the strings end")
+        // `start` + 4 is in bounds by the load, `end` by the line above.
+        return unsafe strings.extracting(unchecked: start &+ 4..<end)
     }
 
     func bool(at place: Int) -> Bool? {
@@ -164,15 +168,39 @@ struct FieldSet {
     }
 }
 
-/// So that a `switch` over a field's name reads like the list of its names.
+/// So that a `switch` over a field's name reads like the list of its names. Nearly always the lengths
+/// differ already, and that much is compared in place.
+@inline(__always)
 func ~= (pattern: StaticString, text: RawSpan) -> Bool {
-    guard pattern.utf8CodeUnitCount == text.byteCount else { return false }
-    for index in 0..<text.byteCount {
-        // Both are as long as `byteCount`: compared above.
-        let same =
-            unsafe pattern.utf8Start[index]
-            == text.unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
-        if !same { return false }
+    pattern.utf8CodeUnitCount == text.byteCount && text.equals(pattern)
+}
+
+extension RawSpan {
+    /// True if these bytes are `pattern`, which must be as long. Eight are compared at a time; the last
+    /// eight may overlap with those before.
+    fileprivate func equals(_ pattern: StaticString) -> Bool {
+        var position = 0
+        while byteCount &- position >= 8 {
+            if !isSame(pattern, at: position, as: UInt64.self) { return false }
+            position += 8
+        }
+        if position == byteCount { return true }
+        if byteCount >= 8 { return isSame(pattern, at: byteCount &- 8, as: UInt64.self) }
+        while position < byteCount {
+            if !isSame(pattern, at: position, as: UInt8.self) { return false }
+            position += 1
+        }
+        return true
     }
-    return true
+
+    /// Compares one word; it must be inside of both.
+    @inline(__always)
+    private func isSame<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ pattern: StaticString, at position: Int, as type: Word.Type
+    ) -> Bool {
+        // In bounds by the caller's comparisons, and any bytes are a number.
+        unsafe UnsafeRawPointer(pattern.utf8Start).loadUnaligned(
+            fromByteOffset: position, as: type)
+            == unsafeLoadUnaligned(fromUncheckedByteOffset: position, as: type)
+    }
 }

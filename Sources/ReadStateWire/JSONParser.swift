@@ -8,6 +8,8 @@
 // - A 64-bit number is a string in canonical decimal ("007", "+7" and "7.0" are not), or a JSON number
 //   without a fraction, at most 2^53: a larger one has lost digits on its way through a double.
 //   `1e3` is 1000; `1.5` and `-1` are no ids.
+// - A number too large for 64 bits or for a double is valid JSON: in an unknown field it does no harm,
+//   in a known one it is out of range (see `JSONNumbers`).
 // - Nesting is limited to 1024 levels by simdjson; what is deeper counts as malformed.
 
 import CSimdjson
@@ -29,9 +31,9 @@ import CSimdjson
     /// The document in `bytes`, until the next call; nil if they are not one valid JSON document.
     @_lifetime(&self)
     mutating func parse(_ bytes: RawSpan) -> JSONDocument? {
-        // The bytes are borrowed for the call, and simdjson copies them first.
-        let document = unsafe bytes.withUnsafeBytes {
-            unsafe csimdjson_parse(parser, $0.baseAddress, $0.count)
+        var document = unsafe parsed(bytes)
+        if unsafe document.number_refused != 0, let small = JSONNumbers.replacingLarge(in: bytes) {
+            unsafe document = parsed(small.span.bytes)
         }
         guard let tape = unsafe document.tape, let strings = unsafe document.strings else {
             return nil
@@ -41,5 +43,10 @@ import CSimdjson
         let words = unsafe Span(_unsafeStart: tape, count: document.tape_count)
         let text = unsafe RawSpan(_unsafeStart: strings, byteCount: document.strings_count)
         return unsafe _overrideLifetime(JSONDocument(tape: words, strings: text), mutating: &self)
+    }
+
+    private func parsed(_ bytes: RawSpan) -> csimdjson_document {
+        // The bytes are borrowed for the call, and simdjson copies them first.
+        unsafe bytes.withUnsafeBytes { unsafe csimdjson_parse(parser, $0.baseAddress, $0.count) }
     }
 }

@@ -25,8 +25,8 @@ extension RespWriter {
     }
 }
 
-/// What a load found. It counts only if `token` is one's own and `number` not below the newest commit
-/// whose reply had been read when the load was sent; otherwise it says nothing.
+/// What a load found. It counts only if `token` is one's own and `number` not below the newest
+/// commit whose reply had been read when the load was sent; otherwise it says nothing.
 package struct LoadReply: ~Escapable {
     /// Who owned the partition at that moment; nil: nobody.
     package let token: StoredToken?

@@ -59,6 +59,9 @@ package struct RedisConnection: ~Copyable {
     private var retryAt: Int64 = 0
     /// Since when the server is silent although it owes a reply; nil: it owes none.
     private var silentSince: Int64?
+    /// Why nothing can be sent any more. The server may have said more before it closed, such as the
+    /// reason, or that it has carried something out: the connection breaks when that is read.
+    private var sendFailure: RedisLinkError?
     /// The socket may hold more bytes than were read.
     private var isReadable = false
     /// Bytes that this turn may still read.
@@ -107,7 +110,7 @@ package struct RedisConnection: ~Copyable {
     package var wantsWrite: Bool {
         switch state {
         case .connecting: return true
-        case .handshaking, .ready: return !writer.buffer.isEmpty
+        case .handshaking, .ready: return sendFailure == nil && !writer.buffer.isEmpty
         case .idle, .broken: return false
         }
     }
@@ -206,17 +209,13 @@ package struct RedisConnection: ~Copyable {
         self.now = now
         precondition(writer.isComplete, "a request is written as a whole")
         if silentSince == nil, outstanding > 0 { silentSince = now }
-        var failed: RedisLinkError?
-        sending: while !writer.buffer.isEmpty, let transfer = send() {
+        while wantsWrite, let transfer = send() {
             switch transfer {
             case .bytes(let count): writer.removeFirst(count)
-            case .later, .end: break sending
-            case .failed(let error):
-                failed = error
-                break sending
+            case .later, .end: return
+            case .failed(let error): sendFailure = error
             }
         }
-        if let failed { fail(failed) }
     }
 
     /// The reply to the oldest request that has none yet; nil: no whole reply is there, or the
@@ -278,7 +277,8 @@ package struct RedisConnection: ~Copyable {
             if count < ReplyReader.chunkSize { isReadable = false }
             return true
         case .later: isReadable = false
-        case .end: fail(RedisLinkError(.receive, .closed, "the server closed the connection"))
+        case .end:
+            fail(RedisLinkError(.receive, .closed, "the server closed the connection"))
         case .failed(let error): fail(error)
         }
         return false
@@ -370,6 +370,7 @@ package struct RedisConnection: ~Copyable {
         socket = nil
         writer.removeAll()
         silentSince = nil
+        sendFailure = nil
         isReadable = false
     }
 }

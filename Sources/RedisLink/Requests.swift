@@ -51,12 +51,48 @@ extension RespWriter {
         argument(list)
         argument(request)
     }
+}
 
-    /// Pushes a reply to the list that its asker waits at, which then expires in 60 s.
-    package mutating func reply(_ reply: RawSpan, to list: RawSpan) {
-        script(.reply, keys: 1, arguments: 1)
-        argument(list)
-        argument(reply)
+/// Replies being put together: several go out in one call of `Script.reply`, which costs the server
+/// little more than half of what a call for each would.
+///
+///     replies.add(bytes, to: list)        until `isFull` or there are no more
+///     replies.finish(into: &connection.output)
+package struct ReplyCommand: ~Copyable {
+    private var lists = ByteBuffer()
+    private var replies = ByteBuffer(capacity: 16 * 1024)
+    package private(set) var count = 0
+
+    /// A call blocks every client of the server: as many replies as take some 100 us.
+    private static let countLimit = 16
+    private static let byteLimit = 64 * 1024
+
+    package init() {}
+
+    package var isEmpty: Bool { count == 0 }
+
+    /// Whether it is time to `finish`.
+    package var isFull: Bool {
+        count >= Self.countLimit || replies.count >= Self.byteLimit
+    }
+
+    /// Adds a reply to the list that its asker waits at, which then expires in 60 s.
+    package mutating func add(_ reply: RawSpan, to list: RawSpan) {
+        lists.appendBulk(list)
+        replies.appendBulk(reply)
+        count += 1
+    }
+
+    /// Writes the call, and begins anew. Its reply is an array with an element for each list: the
+    /// list's length, or the error of that push (`RedisLinkError.Kind.wrongType`).
+    package mutating func finish(into output: inout RespWriter) {
+        precondition(count > 0, "nothing to reply")
+        output.script(.reply, keys: count, arguments: count)
+        output.arguments(lists.bytes, count: count)
+        output.arguments(replies.bytes, count: count)
+        lists.removeAll(keepingAtMost: 1 << 20)
+        replies.removeAll(keepingAtMost: 1 << 20)
+        count = 0
     }
 }
 

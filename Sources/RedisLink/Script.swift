@@ -18,6 +18,7 @@ enum Script: Int, CaseIterable {
 
     /// KEYS: position. ARGV: the new token, who takes it. Returns what was there before.
     private static let claimSource: StaticString = """
+        #!lua
         local was = redis.call('HMGET', KEYS[1],
           'token', 'number', 'offset', 'fingerprint', 'owner')
         redis.call('HSET', KEYS[1], 'token', ARGV[1], 'owner', ARGV[2])
@@ -30,6 +31,7 @@ enum Script: Int, CaseIterable {
     /// Redis lost it. One `HSET` takes 4,000 of them: `unpack` ends at 8,000, the size of Lua's
     /// stack.
     private static let commitSource: StaticString = """
+        #!lua
         local call = redis.call
         local at = call('HMGET', KEYS[1], 'token', 'number')
         if not at[1] then
@@ -61,17 +63,26 @@ enum Script: Int, CaseIterable {
         return ARGV[3]
         """
 
-    /// KEYS: the caller's list. ARGV: the reply. A key of another kind fails the push, which ends
-    /// the script: its expiry stays as it was.
+    /// KEYS: lists. ARGV: as many replies. Returns each list's length, or the error of its push:
+    /// only a list that the push reported gets an expiry, a key of another kind keeps the one it
+    /// has.
     private static let replySource: StaticString = """
-        local length = redis.call('RPUSH', KEYS[1], ARGV[1])
-        redis.call('PEXPIRE', KEYS[1], 60000)
-        return length
+        #!lua
+        local results = {}
+        for i = 1, #KEYS do
+          local length = redis.pcall('RPUSH', KEYS[i], ARGV[i])
+          if type(length) == 'number' then
+            redis.call('PEXPIRE', KEYS[i], 60000)
+          end
+          results[i] = length
+        end
+        return results
         """
 
     /// KEYS: meta. ARGV: format, topic, partitions. Written where nothing is; returns what is
     /// there.
     private static let metaSource: StaticString = """
+        #!lua
         if redis.call('EXISTS', KEYS[1]) == 0 then
           redis.call('HSET', KEYS[1], 'format', ARGV[1], 'topic', ARGV[2],
             'partitions', ARGV[3], 'generation', '1')

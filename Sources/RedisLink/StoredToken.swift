@@ -1,6 +1,7 @@
 // What a position holds beside offset and number: who owns the partition, and what the last applied
-// record looked like. The token is fresh and random for every claim: requests of an older connection
-// may still be executed after a newer one has claimed, and only a token never used before stops them.
+// record looked like. The token is fresh and random for every claim: requests of an older
+// connection may still be executed after a newer one has claimed, and only a token never used
+// before stops them.
 
 /// An owner's token of 128 bits, stored as 32 hexadecimal digits.
 package struct StoredToken: Hashable, Sendable {

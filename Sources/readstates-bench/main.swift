@@ -1,1 +1,28 @@
-print("not built yet")
+// Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those named.
+
+let everything: [(name: String, run: () -> Void)] = [
+    ("cache", { measureThroughput([.small, .middle], prepared: true) }),
+    ("cache-evicting", { measureThroughput([.evicting], prepared: true) }),
+    ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
+    ("cache-large", { measureThroughput([.large], prepared: true) }),
+    ("cache-unprepared", { measureThroughput([.middle], prepared: false) }),
+    ("cache-memory", { measureMemory(users: 400_000) }),
+    ("cache-capacity", { measureCapacity() }),
+    ("cache-latency", { measureLatency([.middle]) }),
+    ("cache-latency-evicting", { measureLatency([.evicting]) }),
+    ("cache-growth", { measureGrowth(users: 4_000_000) }),
+    ("cache-hits", { measureHitRatios() }),
+]
+let named = CommandLine.arguments.dropFirst()
+let unknown = named.filter { name in !everything.contains { $0.name == name } }
+if !unknown.isEmpty {
+    print("unknown:", unknown.joined(separator: ", "), "- there are:")
+    for benchmark in everything { print("  \(benchmark.name)") }
+} else {
+    let short = ["cache", "cache-memory", "cache-capacity", "cache-growth", "cache-hits"]
+    for benchmark in everything {
+        if named.isEmpty ? short.contains(benchmark.name) : named.contains(benchmark.name) {
+            benchmark.run()
+        }
+    }
+}

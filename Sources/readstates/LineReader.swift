@@ -1,3 +1,8 @@
+// Reads what is to be published line by line: a file may be larger than the memory there is, and
+// standard input may never end. A line has a limit, so that a file without line feeds is an error
+// and not a process that grows until it is killed. Bytes are read in large pieces and each is
+// looked at once.
+
 import Glibc
 import ReadStateService
 

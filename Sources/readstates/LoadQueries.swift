@@ -1,6 +1,6 @@
-// The queries of `load`. Their latency is measured from the moment at which each was due, not from when
-// it was sent: a queue that builds up shows, instead of slowing down the questions that would have
-// shown it.
+// The queries of `load`. Their latency is measured from the moment at which each was due, not from
+// when it was sent: a queue that builds up shows, instead of slowing down the questions that would
+// have shown it.
 
 import Glibc
 import ReadStateClient

@@ -1,4 +1,5 @@
 import Glibc
+import ReadStateService
 
 /// Writes to standard output; `.failed` if that is gone (a closed pipe, a full disk).
 @discardableResult

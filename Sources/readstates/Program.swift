@@ -1,17 +1,7 @@
-// From arguments to an exit code. Commands have no logic of their own: they read their settings, call
-// a library, and write down what it says.
+// From arguments to an exit code. Commands have no logic of their own: they read their settings,
+// call a library, and write down what it says.
 
 import ReadStateService
-
-/// How the program ends (the contract's exit codes).
-enum ExitCode: Int32 {
-    case done = 0
-    case failed = 1
-    /// Wrong usage or configuration; the message says which key.
-    case misused = 2
-    /// Refused to start on an unsafe or missing dependency; the message says why.
-    case refused = 3
-}
 
 /// Runs one command to its end.
 func runProgram(_ arguments: [String], _ environment: [String: String]) -> ExitCode {
@@ -31,11 +21,8 @@ func runProgram(_ arguments: [String], _ environment: [String: String]) -> ExitC
 private func run(_ settings: Settings) -> ExitCode {
     switch settings.command {
     case .worker: return runWorker(settings)
-    case .rebuild: return runRebuild(settings)
-    case .status: return runStatus(settings)
-    case .doctor: return runDoctor(settings)
-    case .demo: return runDemo(settings)
-    case .embeddedBroker: return runEmbeddedBroker(settings)
+    case .demo: return runDemo()
+    case .embeddedBroker: return runEmbeddedBroker()
     case .get, .list, .totals: return runQuery(settings)
     case .publish: return runPublish(settings)
     case .load: return runLoad(settings)

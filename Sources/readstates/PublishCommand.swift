@@ -1,6 +1,6 @@
-// `publish`: JSON lines to the topic. It stops at the first line that is not a valid event, since the
-// order of a user's events matters: mend the line and go on from there. Nothing is dropped silently:
-// every line is delivered, or named.
+// `publish`: JSON lines to the topic. It stops at the first line that is not a valid event, since
+// the order of a user's events matters: mend the line and go on from there. Nothing is dropped
+// silently: every line is delivered, or named.
 
 import KafkaLog
 import ReadStateClient

@@ -84,7 +84,8 @@ private func json(_ reply: ReadStateWire.Reply, _ user: UserID) -> String {
 // MARK: Tables
 
 private func table(_ reply: ReadStateWire.Reply) -> String {
-    let source = "partition \(reply.partition.rawValue),"
+    let source =
+        "partition \(reply.partition.rawValue),"
         + " applied offset \(reply.appliedOffset.rawValue)\n"
     switch reply.result {
     case .state(let state): return table([state], withHead: true) + source

@@ -1,5 +1,6 @@
-// The brokers that these tests run against: librdkafka's mock cluster always, and a real Kafka where
-// KAFKA_HOME names one. Topics and groups have names of their own, so tests may share a broker.
+// The brokers that these tests run against: librdkafka's mock cluster always, and a real Kafka
+// where KAFKA_HOME names one. Topics and groups have names of their own, so tests may share a
+// broker.
 
 import KafkaLog
 import Synchronization
@@ -74,7 +75,8 @@ struct NotWritten: Error {
     let errors: [KafkaLogError]
 }
 
-/// Writes `values` to a partition and waits until they are in the log. Gives the first one's offset.
+/// Writes `values` to a partition and waits until they are in the log. Gives the first one's
+/// offset.
 @discardableResult
 func write(
     _ values: [String], to partition: Int32, _ settings: KafkaSettings, key: String = "7"
@@ -112,7 +114,7 @@ func take(
     _ count: Int, from queue: inout PartitionQueue, within limit: Duration = ordinaryDeadline
 ) throws -> [(offset: Int64, value: String)] {
     var records: [(offset: Int64, value: String)] = []
-    try waitUntil("\(count) records", within: limit, seen: { "\(records.count) records" }) {
+    try waitUntil("\(count) records", within: limit, seen: "\(records.count) records") {
         let turn = queue.consume(limit: count - records.count) { record in
             var text = "-"
             if let value = record.value { text = String(value) }

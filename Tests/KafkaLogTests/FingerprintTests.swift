@@ -29,8 +29,8 @@ import Testing
         #expect(fingerprint(5, Array("12345678".utf8), long) == 0x84cd_c753_5fa0_94ed)
     }
 
-    /// Records that differ in anything differ in their hash: absent and empty, where the key ends, a
-    /// zero more, any single bit.
+    /// Records that differ in anything differ in their hash: absent and empty, where the key ends,
+    /// a zero more, any single bit.
     @Test func whateverDiffersCounts() {
         var hashes: [UInt64] = [
             fingerprint(1, nil, []), fingerprint(1, [], nil), fingerprint(1, [], []),
@@ -44,7 +44,9 @@ import Testing
             changed[bit / 8] ^= 1 << (bit % 8)
             hashes.append(fingerprint(1, [1], changed))
         }
-        for bit in 0..<64 { hashes.append(fingerprint(1 ^ Int64(bitPattern: 1 << bit), [1], value)) }
+        for bit in 0..<64 {
+            hashes.append(fingerprint(1 ^ Int64(bitPattern: 1 << bit), [1], value))
+        }
         #expect(Set(hashes).count == hashes.count)
     }
 }

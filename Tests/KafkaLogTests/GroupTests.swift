@@ -93,10 +93,11 @@ private final class Worker {
 
 /// `waitUntil` that leaves the thread to other tests meanwhile: these wait for seconds.
 private func until(
-    _ what: String, isolation: isolated (any Actor)? = #isolation, seen: () -> String = { "" },
+    _ what: String, isolation: isolated (any Actor)? = #isolation,
+    seen: @autoclosure () -> String = "",
     _ condition: () throws -> Bool
 ) async throws {
-    try await eventually(what, seen: seen) { try condition() ? () : nil }
+    try await eventually(what, seen: seen()) { try condition() ? () : nil }
 }
 
 @Suite struct GroupTests {
@@ -104,7 +105,8 @@ private func until(
     /// was left, and each record is seen once by somebody. A member that has not acknowledged a
     /// revocation keeps the others from getting those partitions.
     @Test(arguments: Cluster.Kind.available, ["range", "cooperative-sticky"])
-    func recordsAreSeenOnceWhileMembersComeAndGo(kind: Cluster.Kind, strategy: String) async throws {
+    func recordsAreSeenOnceWhileMembersComeAndGo(kind: Cluster.Kind, strategy: String) async throws
+    {
         let cluster = try Cluster(kind)
         defer { withExtendedLifetime(cluster) {} }
         let partitions: [Int32] = [0, 1, 2, 3]
@@ -121,14 +123,14 @@ private func until(
         }
 
         let a = try Worker(settings, ledger)
-        try await until("the first member reads all", seen: { "\(a.events) \(ledger.seen)" }) {
+        try await until("the first member reads all", seen: "\(a.events) \(ledger.seen)") {
             try a.turn()
             return a.owned == Set(partitions) && sawAll(below: 20)
         }
 
         a.holdsRevocations = true
         let b = try Worker(settings, ledger)
-        try await until("a revocation", seen: { "\(a.events) \(b.events)" }) {
+        try await until("a revocation", seen: "\(a.events) \(b.events)") {
             try a.turn()
             try b.turn()
             return a.isRevoking
@@ -139,21 +141,23 @@ private func until(
         }
         a.holdsRevocations = false
         a.acknowledge()
-        try await until("both members share", seen: { "\(a.events) \(b.events)" }) {
+        try await until("both members share", seen: "\(a.events) \(b.events)") {
             try a.turn()
             try b.turn()
             return a.owned.union(b.owned) == Set(partitions) && a.owned.count == 2
         }
         #expect(a.owned.isDisjoint(with: b.owned))
 
-        for partition in partitions { try write((20..<30).map { "b\($0)" }, to: partition, settings) }
-        try await until("all is read", seen: { "\(a.events) \(b.events) \(ledger.seen)" }) {
+        for partition in partitions {
+            try write((20..<30).map { "b\($0)" }, to: partition, settings)
+        }
+        try await until("all is read", seen: "\(a.events) \(b.events) \(ledger.seen)") {
             try a.turn()
             try b.turn()
             return sawAll(below: 30)
         }
         try a.confirm()
-        try await until("a confirmation", seen: { "\(a.events)" }) {
+        try await until("a confirmation", seen: "\(a.events)") {
             try a.turn()
             try b.turn()
             return !a.confirmations.isEmpty
@@ -164,7 +168,7 @@ private func until(
         #expect(try b.close())
         for partition in moved { try write((30..<40).map { "c\($0)" }, to: partition, settings) }
         for partition in a.owned { try write((30..<40).map { "c\($0)" }, to: partition, settings) }
-        try await until("the first member has all again", seen: { "\(a.events) \(ledger.seen)" }) {
+        try await until("the first member has all again", seen: "\(a.events) \(ledger.seen)") {
             try a.turn()
             return a.owned == Set(partitions) && sawAll(below: 40)
         }
@@ -185,19 +189,19 @@ private func until(
         let ledger = Ledger()
         ledger.next = [0: 0, 1: 0]
         let a = try Worker(settings, ledger)
-        try await until("the first member has all", seen: { "\(a.events)" }) {
+        try await until("the first member has all", seen: "\(a.events)") {
             try a.turn()
             return a.owned == [0, 1]
         }
         // It is not polled from here on; its records wait in their queues meanwhile.
         let b = try Worker(settings, ledger)
-        try await until("the second member has all", seen: { "\(b.events)" }) {
+        try await until("the second member has all", seen: "\(b.events)") {
             try b.turn()
             return b.owned == [0, 1]
         }
         try? a.confirm()
         a.holdsRevocations = true
-        try await until("the loss", seen: { "\(a.events)" }) {
+        try await until("the loss", seen: "\(a.events)") {
             try a.turn()
             return a.isRevoking
         }
@@ -229,6 +233,7 @@ private func until(
             return a.isRevoking
         }
         try a.confirm([PartitionOffset(partition: 0, offset: 0)])
+        a.holdsRevocations = false
         a.acknowledge()
         do throws(KafkaLogError) {
             try a.confirm([PartitionOffset(partition: 0, offset: 0)])
@@ -236,13 +241,13 @@ private func until(
         } catch {
             #expect(error.isRetriable && error.failure?.code == "REBALANCE_IN_PROGRESS", "\(error)")
         }
-        try await until("both have one", seen: { "\(a.events) \(b.events)" }) {
+        try await until("both have one", seen: "\(a.events) \(b.events)") {
             try a.turn()
             try b.turn()
             return a.owned.count == 1 && b.owned.count == 1
         }
-        // Asked before it gave up, for an assignment that is over: whatever was answered, it does not
-        // hold for the new one.
+        // Asked before it gave up, for an assignment that is over: whatever was answered, it does
+        // not hold for the new one.
         let confirmation = try #require(a.confirmations.first)
         #expect(confirmation.assignment == 2, "\(confirmation)")
         #expect(try a.close())

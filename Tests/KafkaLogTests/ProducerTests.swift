@@ -10,7 +10,7 @@ import Testing
         _ count: Int, from producer: inout Producer
     ) throws -> [UInt64: Delivery] {
         var found: [UInt64: Delivery] = [:]
-        try waitUntil("\(count) deliveries", seen: { "\(found)" }) {
+        try waitUntil("\(count) deliveries", seen: "\(found)") {
             producer.poll { event in
                 if case .delivered(let delivery) = event { found[delivery.ticket] = delivery }
             }
@@ -51,8 +51,8 @@ import Testing
         #expect(closed)
     }
 
-    /// A record that the broker refuses for good is reported as failed, with its ticket; the next one
-    /// arrives.
+    /// A record that the broker refuses for good is reported as failed, with its ticket; the next
+    /// one arrives.
     @Test func aRefusedRecordIsReported() throws {
         let cluster = try Cluster(.mock)
         defer { withExtendedLifetime(cluster) {} }
@@ -74,8 +74,9 @@ import Testing
         #expect(closed)
     }
 
-    /// A broker out of reach keeps dead letters waiting: flushing gives up at its deadline, and they
-    /// arrive when the broker is back. A bulk producer with a timeout reports them as failed instead.
+    /// A broker out of reach keeps dead letters waiting: flushing gives up at its deadline, and
+    /// they arrive when the broker is back. A bulk producer with a timeout reports them as failed
+    /// instead.
     @Test func brokersOutOfReachDelayDeadLetters() throws {
         let cluster = try Cluster(.mock)
         defer { withExtendedLifetime(cluster) {} }
@@ -106,7 +107,8 @@ import Testing
         defer { withExtendedLifetime(cluster) {} }
         let settings = try cluster.settings(partitions: 1)
         var producer = try Producer(
-            settings.with(("queue.buffering.max.messages", "10"), ("linger.ms", "1000")), for: .bulk)
+            settings.with(("queue.buffering.max.messages", "10"), ("linger.ms", "1000")), for: .bulk
+        )
         for ticket in 0..<10 as Range<UInt64> {
             let outcome = try producer.produce(key: nil, value: value.span.bytes, ticket: ticket)
             #expect(outcome == .queued)
@@ -139,7 +141,8 @@ import Testing
         #expect(closed)
     }
 
-    /// Topics are made with their configuration, described, and deleted; what cannot be done says why.
+    /// Topics are made with their configuration, described, and deleted; what cannot be done says
+    /// why.
     @Test(.enabled(if: KafkaServer.isAvailable))
     func topicsAreMadeAndDeleted() throws {
         let cluster = try Cluster(.kafka)

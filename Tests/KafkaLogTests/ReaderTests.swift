@@ -13,8 +13,8 @@ private func isReadable(_ descriptor: Int32) -> Bool {
 }
 
 @Suite struct ReaderTests {
-    /// A partition starts exactly at the offset that was asked for, gives every record from there on
-    /// once and in order, and a second start after a stop is as exact as the first.
+    /// A partition starts exactly at the offset that was asked for, gives every record from there
+    /// on once and in order, and a second start after a stop is as exact as the first.
     @Test(arguments: Cluster.Kind.available)
     func explicitOffsetsAreHonoured(kind: Cluster.Kind) throws {
         let cluster = try Cluster(kind)
@@ -72,8 +72,8 @@ private func isReadable(_ descriptor: Int32) -> Bool {
         #expect(closed)
     }
 
-    /// A turn ends at its limit or at the closure's word, says that there is more, and the next turn
-    /// goes on with the very next record.
+    /// A turn ends at its limit or at the closure's word, says that there is more, and the next
+    /// turn goes on with the very next record.
     @Test func turnsAreBounded() throws {
         let cluster = try Cluster(.mock)
         defer { withExtendedLifetime(cluster) {} }
@@ -145,8 +145,8 @@ private func isReadable(_ descriptor: Int32) -> Bool {
         if let callers { Glibc.close(callers) }
     }
 
-    /// Keys, values, tombstones, headers and timestamps arrive as they were produced; an empty key or
-    /// value is not an absent one.
+    /// Keys, values, tombstones, headers and timestamps arrive as they were produced; an empty key
+    /// or value is not an absent one.
     @Test(arguments: Cluster.Kind.available)
     func recordsArriveAsTheyWereProduced(kind: Cluster.Kind) throws {
         let cluster = try Cluster(kind)
@@ -225,8 +225,8 @@ private func isReadable(_ descriptor: Int32) -> Bool {
         #expect(partition == 0)
     }
 
-    /// The log's ends, the offset of a time, and the number of partitions are those of the topic; an
-    /// unknown topic or partition is an error of its own.
+    /// The log's ends, the offset of a time, and the number of partitions are those of the topic;
+    /// an unknown topic or partition is an error of its own.
     @Test(arguments: Cluster.Kind.available)
     func theLogTellsItsEnds(kind: Cluster.Kind) throws {
         let cluster = try Cluster(kind)

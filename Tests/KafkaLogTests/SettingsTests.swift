@@ -20,7 +20,8 @@ import Testing
 
     /// No way to print settings or one of their properties shows a secret, and all show the rest.
     @Test(arguments: [
-        "sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
+        "sasl.password", "sasl.username", "ssl.key.password", "ssl.key.pem",
+        "ssl.keystore.password",
         "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config", "sasl.jaas.config",
     ])
     func secretsAreNeverPrinted(key: String) {
@@ -40,8 +41,8 @@ import Testing
         }
     }
 
-    /// A value that may be a secret is not quoted when librdkafka refuses it, be it at once (a method
-    /// that there is not) or when the handle is made (a key that is none).
+    /// A value that may be a secret is not quoted when librdkafka refuses it, be it at once (a
+    /// method that there is not) or when the handle is made (a key that is none).
     @Test(arguments: ["sasl.oauthbearer.method", "ssl.key.pem"])
     func aRefusedSecretIsNotQuoted(key: String) throws {
         var settings = settings(key, "hunter2")
@@ -67,8 +68,8 @@ import Testing
         #expect(named == key)
     }
 
-    /// A property that librdkafka does not know, or a value it does not take, is an error that names
-    /// the property.
+    /// A property that librdkafka does not know, or a value it does not take, is an error that
+    /// names the property.
     @Test(arguments: [("socket.timeout.msec", "1"), ("socket.timeout.ms", "soon")])
     func whatLibrdkafkaRefusesIsNamed(key: String, value: String) {
         guard case .setting(let named, let reason)? = refusal(settings(key, value)) else {

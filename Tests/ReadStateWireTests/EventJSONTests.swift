@@ -28,9 +28,10 @@ import Testing
             "\"007\"", "\"+7\"", "\" 7\"", "\"7.0\"", "\"-1\"", "\"9223372036854775808\"", "true",
             "{}", "[]", "[1]", "\"\\u0000\"", "9007199254740994.0", "-0.0", "1e-400",
         ] { #expect(read(bad) == .badID, "\(bad)") }
-        for invalid in ["007", "+7", "1.", ".5", "0x1", "1e", "NaN", "Infinity", "1e400", "'7'"] {
-            #expect(read(invalid) == .malformedJSON, "\(invalid)")
-        }
+        for invalid in [
+            "007", "+7", "1.", ".5", "0x1", "1e", "NaN", "Infinity", "'7'", "-", "-e5", "1e400.",
+            "1e400-", "018446744073709551616", "1.e400", "--1e400",
+        ] { #expect(read(invalid) == .malformedJSON, "\(invalid)") }
     }
 
     /// lowerCamelCase names are as good as snake_case ones, in every kind.
@@ -58,6 +59,18 @@ import Testing
                 "channel_id":9,"message_sent":{"y":{"message_id":"0"},"message_id":"1","own":null,
                 "mention":null},"message_read":null,"z":1e300}
                 """) == nil)
+    }
+
+    /// A number beyond every range is valid JSON: no harm in an unknown field, and no id.
+    @Test(arguments: [
+        "18446744073709551616", "-9223372036854775809", "1e400", "-1E+999", "1.5e309",
+        String(repeating: "9", count: 400), String(repeating: "9", count: 400) + ".5",
+    ])
+    func hugeNumbers(_ number: String) {
+        #expect(read(number) == .badID)
+        let rest = "\"user_erased\":{},\"user_id\":1e3}"
+        #expect(problem("{\"x\":[\(number),{\"y\":\(number)}],\(rest)") == nil)
+        #expect(problem("{\"x\":\"\\\"\(number)\",\"y\":\(number)e,\(rest)") == .malformedJSON)
     }
 
     /// A known field that comes twice is refused, in either spelling; and so are two kinds.

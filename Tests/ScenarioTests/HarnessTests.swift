@@ -24,7 +24,8 @@ import Testing
         #expect(result.errors == "hello\n")
     }
 
-    /// Signals reach a child: a stopped one does nothing until it is continued, a killed one is gone.
+    /// Signals reach a child: a stopped one does nothing until it is continued, a killed one is
+    /// gone.
     @Test func signalsReachAChild() throws {
         let child = try ChildProcess(["tail", "-f", "/dev/null"])
         child.pause()

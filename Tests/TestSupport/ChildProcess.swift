@@ -5,8 +5,8 @@
 // Linux sends that last signal when the *thread* that started the child ends, and threads of a pool
 // come and go. So one thread that never ends starts them all. The signal itself is asked for by
 // `setpriv` (util-linux, part of every Debian), which then becomes the program, under the same id.
-// Output goes to files, not pipes: nobody has to read for the program to go on, and a failed test can
-// quote all of it.
+// Output goes to files, not pipes: nobody has to read for the program to go on, and a failed test
+// can quote all of it.
 
 import Foundation
 import Glibc
@@ -21,6 +21,7 @@ package final class ChildProcess: Sendable {
 
     package struct CannotStart: Error, CustomStringConvertible {
         package let description: String
+        package init(description: String) { self.description = description }
     }
 
     package let identifier: Int32
@@ -28,8 +29,8 @@ package final class ChildProcess: Sendable {
     private let folder: TemporaryDirectory
     private let outcome = Mutex<Ending?>(nil)
 
-    /// Starts `arguments[0]` (a path, or a name to be found in PATH). `environment` is laid over that
-    /// of this process; a nil value takes a variable away. `input` is its standard input.
+    /// Starts `arguments[0]` (a path, or a name to be found in PATH). `environment` is laid over
+    /// that of this process; a nil value takes a variable away. `input` is its standard input.
     package init(
         _ arguments: [String], environment: [String: String?] = [:], input: String = ""
     ) throws {
@@ -151,6 +152,12 @@ package final class ChildProcess: Sendable {
         package var output: String
         package var errors: String
         package var succeeded: Bool { ending == .exit(0) }
+
+        package init(ending: Ending, output: String, errors: String) {
+            self.ending = ending
+            self.output = output
+            self.errors = errors
+        }
     }
 
     /// Runs a program to its end.

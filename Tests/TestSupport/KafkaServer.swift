@@ -1,6 +1,7 @@
-// A throwaway Apache Kafka broker (KRaft, one node: broker and controller) from the distribution that
-// KAFKA_HOME names. Starting one takes several seconds, so a test process shares one, and tests keep
-// apart by topics and groups of their own. Tests that hurt the broker make one for themselves.
+// A throwaway Apache Kafka broker (KRaft, one node: broker and controller) from the distribution
+// that KAFKA_HOME names. Starting one takes several seconds, so a test process shares one, and
+// tests keep apart by topics and groups of their own. Tests that hurt the broker make one for
+// themselves.
 
 import Foundation
 import Glibc
@@ -113,8 +114,8 @@ package final class KafkaServer: Sendable {
         }
     }
 
-    /// A broker is ready when it answers a request (ApiVersions, version 0, without a client id), not
-    /// when its port is open.
+    /// A broker is ready when it answers a request (ApiVersions, version 0, without a client id),
+    /// not when its port is open.
     private var answers: Bool {
         let request: [UInt8] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0, 0]
         let answer = exchange(with: .tcp(port: port), send: request) { $0.count >= 10 }

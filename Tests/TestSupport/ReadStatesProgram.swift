@@ -1,5 +1,5 @@
-// The real `readstates` executable, as operators run it: started with arguments, watched through its
-// log, its exit code and its HTTP page.
+// The real `readstates` executable, as operators run it: started with arguments, watched through
+// its log, its exit code and its HTTP page.
 
 import Foundation
 

@@ -1,5 +1,5 @@
-// A throwaway redis-server from PATH, in a folder of its own. Starting one takes some 20 ms, so every
-// test has its own and none sees another's keys.
+// A throwaway redis-server from PATH, in a folder of its own. Starting one takes some 20 ms, so
+// every test has its own and none sees another's keys.
 
 import Glibc
 import Synchronization

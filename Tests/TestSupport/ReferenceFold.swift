@@ -1,7 +1,7 @@
-// What the read states of a log must be, worked out in the plainest way: a set of unread ids per user
-// and channel, with no limit on its size, and no line of code shared with the service. The rules are
-// the table "Events" of the semantics with an unbounded window, under which every answer is exact; so
-// there is no `older`, and a mark-unread whose snapshot is not whole is refused.
+// What the read states of a log must be, worked out in the plainest way: a set of unread ids per
+// user and channel, with no limit on its size, and no line of code shared with the service. The
+// rules are the table "Events" of the semantics with an unbounded window, under which every answer
+// is exact; so there is no `older`, and a mark-unread whose snapshot is not whole is refused.
 
 import Foundation
 

@@ -1,5 +1,5 @@
-// Folders of tests. Each goes away with its owner; what is still there when the process exits (owners
-// that live as long as the process, such as the shared broker) goes away then.
+// Folders of tests. Each goes away with its owner; what is still there when the process exits
+// (owners that live as long as the process, such as the shared broker) goes away then.
 
 import FoundationEssentials
 import Glibc

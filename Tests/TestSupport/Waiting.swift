@@ -1,12 +1,13 @@
 // How tests wait: on a condition, with a deadline, never for a length of time. A condition is asked
-// every few milliseconds; the deadlines are generous because they only ever cost time in a test that
-// fails. This is the only file of the tests that may sleep, and a tidy test sees to that.
+// every few milliseconds; the deadlines are generous because they only ever cost time in a test
+// that fails. This is the only file of the tests that may sleep, and a tidy test sees to that.
 
 import Glibc
 
 /// A condition did not come true before its deadline; the text says which, and what was seen last.
 package struct DeadlinePassed: Error, CustomStringConvertible {
     package let description: String
+    package init(description: String) { self.description = description }
 }
 
 /// Deadline of waits whose author named none: far beyond what a loaded machine needs.

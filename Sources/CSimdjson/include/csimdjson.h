@@ -19,6 +19,7 @@ typedef struct {
     size_t tape_count;       ///< in words
     const uint8_t *strings;  ///< each with its 32-bit length before it
     size_t strings_count;    ///< in bytes, at least what the strings take
+    int number_refused;      ///< the document failed for a number's spelling or for its size
 } csimdjson_document;
 
 /// NULL if there is no memory.

@@ -154,7 +154,7 @@ extension ReadStateCache {
         guard older < .max else { return false }
         var index = 0
         let count = side.entryCount
-        while index < count, side.entry(index, in: slab) & side.mentionBit != 0 { index &+= 1 }
+        while index < count, side.entry(index, in: slab.region) & side.mentionBit != 0 { index &+= 1 }
         guard index < count else { return false }
         let start = side.offset &+ side.entries
         slab.copy(
@@ -174,7 +174,8 @@ extension ReadStateCache {
 
     private mutating func moveToLarger(_ side: inout SideBlock, _ bytes: Int) {
         let old = side
-        side.sizeClass = Self.sideClass(for: bytes)
+        // Room for one more, so that not every second message moves the block.
+        side.sizeClass = Self.sideClass(for: bytes &+ side.stride)
         side.block = slab.allocate(side.sizeClass, owner: slab.load(at: old.offset))
         slab.copy(bytes &- side.stride &- 4, from: old.offset &+ 4, to: side.offset &+ 4)
         freeSide(old)
@@ -225,10 +226,11 @@ extension ReadStateCache {
     }
 
     /// Unpacks into a state that is fresh.
+    @inline(__always)
     func unpack(_ packed: PackedState, into state: inout ReadState) {
         if packed.isExtended {
             state.lastMessage = MessageID(packed.lastMessage)
-            SideBlock(rest: packed.rest).unpack(into: &state, from: slab)
+            SideBlock(rest: packed.rest).unpack(into: &state, from: slab.region)
         } else {
             packed.unpack(into: &state)
         }

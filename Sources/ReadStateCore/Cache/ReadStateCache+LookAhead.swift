@@ -9,13 +9,33 @@
 //    3 ahead  the state, so its side block
 //
 // Asking too early loses lines again, too late hides too little; between 12 and 32 it makes no
-// difference. Nothing depends on what is found here: events may change it before they are applied.
+// difference. Events may change what was found here before it is used, so it is only a hint where to look
+// first: whoever takes it checks that the user or the channel is the right one.
 
 /// What the stages hand on to each other, by the event's place in its batch.
-struct LookAhead {
+struct LookAhead: ~Copyable {
     static let distances = (index: 24, record: 18, block: 12, state: 7, side: 3)
-    var slots = InlineArray<32, UInt32>(repeating: none)
-    var values = InlineArray<32, Int>(repeating: -1)
+    /// As many as the first stage is ahead, and more: a power of two.
+    static let places = 32
+
+    /// An event on its way: its user's hash, the user's slot, where its state is.
+    struct Step: BitwiseCopyable {
+        var hash: UInt32 = 0
+        var slot = none
+        /// The state's place among its user's, `none` where there is none yet.
+        var state = none
+    }
+    private var steps = Table<Step>()
+    /// The event that is being applied.
+    var current = 0
+
+    init() { for _ in 0..<Self.places { _ = steps.append(Step()) } }
+
+    @inline(__always)
+    subscript(index: Int) -> Step {
+        get { steps[UInt32(truncatingIfNeeded: index & (Self.places - 1))] }
+        set { steps[UInt32(truncatingIfNeeded: index & (Self.places - 1))] = newValue }
+    }
 }
 
 extension ReadStateCache {
@@ -24,12 +44,13 @@ extension ReadStateCache {
     package mutating func lookAhead(_ batch: borrowing EventBatch, from index: Int) {
         let distances = LookAhead.distances
         let count = batch.count
+        pipeline.current = index
         if index == 0 { fillPipeline(batch, count) }
         if index &+ distances.index < count {
-            prefetchIndex(batch[index &+ distances.index])
+            prefetchIndex(batch[index &+ distances.index], index &+ distances.index)
         }
         if index &+ distances.record < count {
-            prefetchRecord(batch[index &+ distances.record], index &+ distances.record)
+            prefetchRecord(index &+ distances.record)
         }
         if index &+ distances.block < count {
             prefetchBlock(batch[index &+ distances.block], index &+ distances.block)
@@ -44,32 +65,36 @@ extension ReadStateCache {
     @inline(never)
     private mutating func fillPipeline(_ batch: borrowing EventBatch, _ count: Int) {
         let distances = LookAhead.distances
-        for at in 0..<min(distances.index, count) { prefetchIndex(batch[at]) }
-        for at in 0..<min(distances.record, count) { prefetchRecord(batch[at], at) }
+        for at in 0..<min(distances.index, count) { prefetchIndex(batch[at], at) }
+        for at in 0..<min(distances.record, count) { prefetchRecord(at) }
         for at in 0..<min(distances.block, count) { prefetchBlock(batch[at], at) }
         for at in 0..<min(distances.state, count) { prefetchState(batch[at], at) }
         for at in 0..<min(distances.side, count) { prefetchSide(at) }
     }
 
     @inline(__always)
-    private func prefetchIndex(_ event: Event) { index.prefetch(event.user.rawValue) }
+    private mutating func prefetchIndex(_ event: Event, _ at: Int) {
+        let hash = UserIndex.hash(event.user.rawValue)
+        pipeline[at].hash = hash
+        index.prefetch(hash: hash)
+    }
 
     @inline(__always)
-    private mutating func prefetchRecord(_ event: Event, _ at: Int) {
-        let slot = index.probableSlot(event.user.rawValue)
-        pipeline.slots[at & 31] = slot
+    private mutating func prefetchRecord(_ at: Int) {
+        let slot = index.probableSlot(hash: pipeline[at].hash)
+        pipeline[at].slot = slot
         if slot != none { records.prefetch(slot) }
     }
 
     @inline(__always)
     private mutating func prefetchBlock(_ event: Event, _ at: Int) {
-        let slot = pipeline.slots[at & 31]
+        let slot = pipeline[at].slot
         guard slot < records.count else { return }
         let record = records[slot]
         if record.newer != none { records.prefetch(record.newer) }
         if record.older != none { records.prefetch(record.older) }
-        guard record.user == event.user.rawValue, record.count > 0 else {
-            pipeline.slots[at & 31] = none
+        guard record.user == event.user.rawValue, record.block != none else {
+            pipeline[at].slot = none
             return
         }
         let start = Slab.offset(record.block)
@@ -85,39 +110,42 @@ extension ReadStateCache {
 
     @inline(__always)
     private mutating func prefetchState(_ event: Event, _ at: Int) {
-        let slot = pipeline.slots[at & 31]
-        pipeline.values[at & 31] = -1
+        let slot = pipeline[at].slot
+        pipeline[at].state = none
         guard slot < records.count else { return }
         let record = records[slot]
-        guard record.count > 0 else { return }
+        guard record.block != none else { return }
         let capacity = slab.capacity(record.sizeClass)
         if capacity <= Self.linearLimit {
-            guard let place = locate(event.channel.rawValue, of: record) else { return }
+            guard let place = scan(event.channel.rawValue, of: record, capacity) else { return }
             slab.prefetch(place.value)
-            pipeline.values[at & 31] = place.value
+            pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
         } else {
             // The index's first entry is nearly always the right one; its channel is not there yet.
             let home = Self.home(event.channel.rawValue, Self.indexPlaces(capacity))
             let start = Slab.offset(record.block) &+ 8
-            let entry = indexEntry(start &+ 24 &* capacity, home, capacity)
+            let entry = Self.indexEntry(start &+ 24 &* capacity, home, capacity, in: slab.region)
             guard entry > 0, entry <= Int(record.count) else { return }
             let place = place(entry &- 1, of: record)
             slab.prefetch(place.channel)
             slab.prefetch(place.value)
-            pipeline.values[at & 31] = place.value
+            pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
         }
     }
 
     @inline(__always)
     private func prefetchSide(_ at: Int) {
-        let value = pipeline.values[at & 31]
-        guard value >= 0 else { return }
+        let step = pipeline[at]
+        guard step.state != none, step.slot < records.count else { return }
+        let record = records[step.slot]
+        guard step.state < record.count else { return }
+        let value = place(Int(step.state), of: record).value
         let state: PackedState = slab.load(at: value)
         if state.isExtended {
             let side = SideBlock(rest: state.rest)
             if side.hasBlock {
                 slab.prefetch(side.offset)
-                slab.prefetch(side.offset &+ side.bytes)
+                slab.prefetch(side.offset &+ side.count &* side.stride)
             }
         }
     }

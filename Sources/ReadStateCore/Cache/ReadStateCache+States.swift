@@ -87,55 +87,72 @@ extension ReadStateCache {
     /// Where a channel's state is, if the user has one.
     @inline(__always)
     func locate(_ channel: UInt64, of record: UserRecord) -> StatePlace? {
-        let count = Int(record.count)
-        if count == 0 { return nil }
-        let capacity = slab.capacity(record.sizeClass)
-        let channels = Slab.offset(record.block) &+ 8
-        let index: Int
-        if capacity <= Self.linearLimit {
-            var at = 0
-            while slab.load(UInt64.self, at: channels &+ 8 &* at) & ~Self.changedBit != channel {
-                at &+= 1
-                if at == count { return nil }
-            }
-            index = at
-        } else {
-            let at = locateIndexed(channel, channels: channels, capacity: capacity)
-            if at < 0 { return nil }
-            index = at
+        let hint = pipeline[pipeline.current].state
+        if hint < record.count {
+            let place = place(Int(hint), of: record)
+            if holds(channel, at: place.channel) { return place }
         }
-        return StatePlace(
-            index: index, channel: channels &+ 8 &* index,
-            value: channels &+ 8 &* capacity &+ 16 &* index)
+        if record.count == 0 { return nil }
+        let capacity = slab.capacity(record.sizeClass)
+        if capacity <= Self.linearLimit { return scan(channel, of: record, capacity) }
+        let channels = Slab.offset(record.block) &+ 8
+        let index = Self.locateIndexed(channel, channels, capacity, in: slab.region)
+        return index < 0 ? nil : place(index, of: record)
     }
 
-    /// The place of a channel by the block's index; -1 if it is not there.
-    private func locateIndexed(_ channel: UInt64, channels: Int, capacity: Int) -> Int {
-        let places = Self.indexPlaces(capacity)
-        let start = channels &+ 24 &* capacity
-        var place = Self.home(channel, places)
-        while true {
-            let entry = indexEntry(start, place, capacity)
-            if entry == 0 { return -1 }
-            let index = entry &- 1
-            if slab.load(UInt64.self, at: channels &+ 8 &* index) & ~Self.changedBit == channel {
-                return index
+    @inline(__always)
+    private func holds(_ channel: UInt64, at offset: Int) -> Bool {
+        slab.load(UInt64.self, at: offset) & ~Self.changedBit == channel
+    }
+
+    /// The place of a channel in a block without an index.
+    @inline(__always)
+    func scan(_ channel: UInt64, of record: UserRecord, _ capacity: Int) -> StatePlace? {
+        let channels = Slab.offset(record.block) &+ 8
+        let end = channels &+ 8 &* Int(record.count)
+        var at = channels
+        while at != end {
+            if holds(channel, at: at) {
+                return StatePlace(
+                    index: (at &- channels) / 8, channel: at,
+                    value: channels &+ 8 &* capacity &+ 2 &* (at &- channels))
             }
+            at &+= 8
+        }
+        return nil
+    }
+
+    /// The place of a channel by the block's index; -1 if it is not there. Takes the region, not the
+    /// cache: a large value is copied when it is handed to a function that is not inlined.
+    @inline(never)
+    private static func locateIndexed(
+        _ channel: UInt64, _ channels: Int, _ capacity: Int, in region: borrowing Region
+    ) -> Int {
+        let places = indexPlaces(capacity)
+        let start = channels &+ 24 &* capacity
+        var place = home(channel, places)
+        while true {
+            let entry = indexEntry(start, place, capacity, in: region)
+            if entry == 0 { return -1 }
+            let found: UInt64 = region.load(at: channels &+ 8 &* (entry &- 1))
+            if found & ~changedBit == channel { return entry &- 1 }
             place &+= 1
             if place == places { place = 0 }
         }
     }
 
     @inline(__always)
-    static func home(_ channel: UInt64, _ places: Int) -> Int {
-        (Int(UserIndex.hash(channel)) &* places) &>> 32
+    static func indexEntry(
+        _ start: Int, _ place: Int, _ capacity: Int, in region: borrowing Region
+    ) -> Int {
+        indexWidth(capacity) == 2
+            ? Int(region.load(UInt16.self, at: start &+ 2 &* place))
+            : Int(region.load(UInt32.self, at: start &+ 4 &* place))
     }
 
     @inline(__always)
-    func indexEntry(_ start: Int, _ place: Int, _ capacity: Int) -> Int {
-        Self.indexWidth(capacity) == 2
-            ? Int(slab.load(UInt16.self, at: start &+ 2 &* place))
-            : Int(slab.load(UInt32.self, at: start &+ 4 &* place))
+    static func home(_ channel: UInt64, _ places: Int) -> Int {
+        (Int(UserIndex.hash(channel)) &* places) &>> 32
     }
 
     // MARK: Adding and dropping
@@ -191,7 +208,7 @@ extension ReadStateCache {
         let places = Self.indexPlaces(capacity)
         let start = Slab.offset(record.block) + 8 + 24 * capacity
         var place = Self.home(channel, places)
-        while indexEntry(start, place, capacity) != 0 {
+        while Self.indexEntry(start, place, capacity, in: slab.region) != 0 {
             place += 1
             if place == places { place = 0 }
         }

@@ -102,7 +102,7 @@ package struct ReadStateCache: ~Copyable {
 
     /// Bytes that the resident users take, all in: blocks of states, side blocks, records, dirty
     /// entries, and the index as it is. Memory that is held free for reuse is not charged: at most a
-    /// thirty-second of each size class, and a page of it.
+    /// sixty-fourth of the blocks, and as much in empty pages.
     package var chargedBytes: Int {
         slab.liveBytes + userCount * Table<UserRecord>.stride
             + dirtyCount * Table<DirtyEntry>.stride + index.bytes
@@ -113,6 +113,10 @@ package struct ReadStateCache: ~Copyable {
     /// Where a user is, if it is resident.
     @inline(__always)
     package func find(_ user: UserID) -> UserSlot? {
+        let hint = pipeline[pipeline.current].slot
+        if hint < records.count, records[hint].user == user.rawValue {
+            return UserSlot(rawValue: hint)
+        }
         guard let slot = index.find(user.rawValue, in: records) else { return nil }
         return UserSlot(rawValue: slot)
     }
@@ -146,8 +150,7 @@ package struct ReadStateCache: ~Copyable {
         if !record.has(UserRecord.Flag.leaving) { unlink(slot) }
         index.remove(record.user, slot: slot)
         dropStates(slot)
-        records[slot].flags = 0
-        records[slot].newer = freeRecord
+        records[slot] = UserRecord(user: 0, newer: freeRecord)
         freeRecord = slot
     }
 
@@ -172,5 +175,16 @@ package struct ReadStateCache: ~Copyable {
 
     package mutating func setAhead(_ slot: UserSlot, _ value: Bool) {
         records[slot.rawValue].set(UserRecord.Flag.ahead, value)
+    }
+}
+
+extension ReadStateCache {
+    /// Makes the memory for about `bytes` bytes of users ahead of them, in huge pages where the machine
+    /// has some: later nobody waits for a page, and fewer lines are far away. Takes some 2 ms for each
+    /// megabyte, so it is for the start, before there are events. False if it could not.
+    package mutating func prepare(bytes: Int) -> Bool {
+        // At 10 states a user: 82 % blocks, 10 % records, 4 % index, 2 % dirty entries.
+        slab.populate(bytes / 100 * 82) && records.populate(bytes / 100 * 10)
+            && index.populate(bytes / 100 * 4) && dirtyEntries.populate(bytes / 100 * 2)
     }
 }

@@ -84,8 +84,8 @@ import CMemory
     /// Asks for the cache line at `offset`, which may lie anywhere.
     @inline(__always)
     func prefetch(_ offset: Int) {
-        // A prefetch never faults, so any address is fine; it is formed without leaving the range.
-        unsafe cmemory_prefetch(start + (offset < reserved ? offset : 0))
+        // A prefetch never faults, so any address will do.
+        unsafe cmemory_prefetch(UnsafeRawPointer(bitPattern: Int(bitPattern: start) &+ offset))
     }
 
     /// Gives the memory of a part back to the machine; it reads as zero from then on.
@@ -97,7 +97,8 @@ import CMemory
 
     /// Makes memory of `bytes` bytes from `offset` on, used or not yet; false if there is none.
     mutating func populate(_ bytes: Int, at offset: Int) -> Bool {
-        if offset + bytes > reserved { extend(to: offset + bytes) }
+        // Advice splits the range for the kernel, which then cannot move it as one any more.
+        if reserved < Self.largest { extend(to: Self.largest) }
         // Within the reserved range; pages that are in use keep their contents.
         return unsafe cmemory_populate(start + offset, bytes) == 0
     }

@@ -7,7 +7,7 @@
 //   block   | owner (4 bytes) | the owner's bytes ...                |
 //
 // A freed block goes to its class's free list and is the first to be used again, while its lines are
-// still near. When more than a thirty-second of a class is free, its last block moves into the hole,
+// still near. When more than a sixty-fourth of a class is free, its last block moves into the hole,
 // and pages that become empty return to the pool: that is what the owner in each block is for, the
 // one who holds the only reference must be told. Without moving, a cache whose users change their
 // sizes over a day would fragment for ever; moving at every free would cost three cache misses each.
@@ -47,7 +47,7 @@ struct Slab: ~Copyable {
     private static let tiers = 5
     private static func pageBytes(_ tier: Int) -> Int { smallPage << (4 * tier) }
 
-    private var region = Region()
+    private(set) var region = Region()
     private var classes = Table<Class>()
     /// For each small page's number, of the pages that begin there: the page before it in its class,
     /// or the next free one of its tier.
@@ -121,7 +121,7 @@ struct Slab: ~Copyable {
     mutating func compact(_ number: UInt8) -> Relocation? {
         var sizeClass = classes[UInt32(number)]
         defer { classes[UInt32(number)] = sizeClass }
-        while sizeClass.free > sizeClass.extent / 32 {
+        while sizeClass.free > sizeClass.extent / 64 {
             let last = Self.block((sizeClass.extent - 1) % sizeClass.perPage, of: sizeClass)
             let owner: UInt32 = region.load(at: Self.offset(last))
             var moved: Relocation?
@@ -200,7 +200,7 @@ struct Slab: ~Copyable {
 
     /// An empty page is kept for the next class that grows, unless there are many.
     private mutating func returnPage(_ page: UInt32, _ tier: Int) {
-        if keptBytes * 16 > liveBytes {
+        if keptBytes * 64 > liveBytes {
             region.discard(Self.pageBytes(tier), at: Int(page) * Self.smallPage)
             links[page] = emptyPages[tier]
             emptyPages[tier] = page
@@ -229,11 +229,13 @@ struct Slab: ~Copyable {
                 block = region.load(at: Self.offset(block) + 4)
             }
             precondition(free == sizeClass.free, "free blocks are counted")
-            precondition(free <= sizeClass.extent / 32, "a class is packed")
+            precondition(free <= sizeClass.extent / 64, "a class is packed")
             bytes += Int(sizeClass.extent - sizeClass.free) * Int(sizeClass.blockBytes)
         }
         precondition(bytes == liveBytes, "blocks in use are counted")
     }
+
+    mutating func populate(_ bytes: Int) -> Bool { region.populate(bytes, at: 0) }
 
     // MARK: Bytes of blocks
 

@@ -14,7 +14,7 @@
 
 /// Which slot holds a user.
 struct UserIndex: ~Copyable {
-    private struct Hashes: ~Copyable {
+    struct Hashes: ~Copyable {
         var region = Region()
         /// Homes are below this.
         var capacity: Int
@@ -144,10 +144,9 @@ struct UserIndex: ~Copyable {
         table.remove(at: place)
     }
 
-    /// Asks for the line in which a user's search begins.
+    /// Asks for the line in which the search for a hash begins.
     @inline(__always)
-    func prefetch(_ user: UInt64) {
-        let hash = Self.hash(user)
+    func prefetch(hash: UInt32) {
         let oldHome = old.home(hash)
         if oldHome < cursor {
             table.region.prefetch(table.home(hash) * 8)
@@ -156,11 +155,10 @@ struct UserIndex: ~Copyable {
         }
     }
 
-    /// The slot of the first entry that has the user's hash, `none` if there is none: the user's own,
-    /// except once in billions. Looks at no record.
+    /// The slot of the first entry that has the hash, `none` if there is none: the user's own, except
+    /// once in billions. Looks at no record.
     @inline(__always)
-    func probableSlot(_ user: UInt64) -> UInt32 {
-        let hash = Self.hash(user)
+    func probableSlot(hash: UInt32) -> UInt32 {
         if old.home(hash) < cursor { return Self.probableSlot(hash, in: table) }
         return Self.probableSlot(hash, in: old)
     }
@@ -213,6 +211,14 @@ struct UserIndex: ~Copyable {
             old = Hashes(capacity: 0)
             cursor = 1
         }
+    }
+
+    /// Makes a table of so many bytes now; only while there are no users.
+    mutating func populate(_ bytes: Int) -> Bool {
+        precondition(count == 0, "the index is prepared before it is used")
+        guard bytes / 8 > table.capacity else { return true }
+        table = Hashes(capacity: bytes / 8)
+        return table.region.populate(bytes, at: 0)
     }
 
     /// Every slot in the index, for checks.

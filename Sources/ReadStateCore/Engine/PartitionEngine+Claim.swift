@@ -5,11 +5,11 @@
 extension PartitionEngine {
     /// A claim with a fresh token goes out: on assignment, and on every new connection for commits.
     package mutating func claimSent(_ token: OwnerToken) {
-        precondition(token != self.token && token != claimToken, "a token is used once")
+        precondition(token != self.token && token != awaited, "a token is used once")
         cancelLoads()
         // What was claimed but not started has no states that could be kept.
         if phase == .claimed { self.token = nil }
-        claimToken = token
+        awaited = token
         phase = .claiming
     }
 
@@ -20,11 +20,13 @@ extension PartitionEngine {
     /// took the partition and committed, and then hides that worker's token behind one of ours.
     package mutating func claimed(_ newToken: OwnerToken, _ stored: StoredClaim) -> ClaimOutcome {
         precondition(awaits(newToken), "one claim at a time")
-        claimToken = nil
-        let ours = token != nil && stored.owner == token
-        if ours, stored.number >= acknowledged || settings.fault == .keepCacheAfterRollback {
+        // Only a token whose claim was answered counts as ours: behind a claim whose answer was lost,
+        // another worker may have come, committed and been replaced unseen.
+        let isOurs = token != nil && stored.owner == token
+        if isOurs, stored.number >= acknowledged || settings.fault == .keepCacheAfterRollback {
             settleInFlight(upTo: stored.number)
             token = newToken
+            awaited = nil
             phase = .owned
             counters.claimsKept += 1
             return .resume(at: next)

@@ -52,8 +52,8 @@ package struct PartitionEngine: ~Copyable {
     // Claims
     /// The token of the last claim that succeeded, as long as its cache is kept.
     var token: OwnerToken?
-    /// The token of the claim on its way.
-    var claimToken: OwnerToken?
+    /// The token of the claim that is on its way.
+    var awaited: OwnerToken?
 
     // Loads
     var loading: [UserID: Int] = [:]
@@ -131,7 +131,7 @@ package struct PartitionEngine: ~Copyable {
 
     /// Whether the claim with this token is the one whose outcome is waited for.
     package func awaits(_ token: OwnerToken) -> Bool {
-        phase == .claiming && claimToken == token
+        phase == .claiming && awaited == token
     }
 
     /// Changes how much the cache may hold; what is too much leaves by and by.
@@ -168,6 +168,7 @@ package struct PartitionEngine: ~Copyable {
         ahead.removeAll()
         whole = false
         token = nil
+        awaited = nil
         parked.removeAll()
         deadLetters.removeAll()
         forgetLoads()

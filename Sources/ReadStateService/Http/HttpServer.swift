@@ -1,12 +1,13 @@
-// The HTTP of operators: a few small pages for scrapers, probes and people, by GNU libmicrohttpd on one
-// thread of its own, so that a slow scraper costs the shards nothing. It is as sturdy as a port must be
-// that others can reach: only GET and HEAD, no bodies read, limits on connections, memory and silence.
+// The HTTP of operators: a few small pages for scrapers, probes and people, by GNU libmicrohttpd on
+// one thread of its own, so that a slow scraper costs the shards nothing. It is as sturdy as a port
+// must be that others can reach: only GET and HEAD, no bodies read, limits on connections, memory
+// and silence.
 //
-// An idle limit alone is not enough: clients that send a byte now and then could hold all connections
-// and keep probes out until the process is restarted for its silence. So when the last free connection
-// is taken, the oldest one is shut down; a probe always gets in. Both of libmicrohttpd's callbacks run
-// on its one thread, and it tells of a connection's end before it closes the descriptor, hence the
-// descriptor that is shut down is always the one that was meant.
+// An idle limit alone is not enough: clients that send a byte now and then could hold all
+// connections and keep probes out until the process is restarted for its silence. So when the last
+// free connection is taken, the oldest one is shut down; a probe always gets in. Both of
+// libmicrohttpd's callbacks run on its one thread, and it tells of a connection's end before it
+// closes the descriptor, hence the descriptor that is shut down is always the one that was meant.
 
 import CMicrohttpd
 import Glibc
@@ -103,8 +104,8 @@ private let noteConnection: MHD_NotifyConnectionCallback = { context, connection
     }
 }
 
-/// libmicrohttpd's callback for a request: called once when its headers are read, and again when its
-/// body is.
+/// libmicrohttpd's callback for a request: called once when its headers are read, and again when
+/// its body is.
 private let answer: MHD_AccessHandlerCallback = {
     context, connection, url, method, _, _, _, progress in
     // All pointers are libmicrohttpd's and valid through this call; `context` is the site.

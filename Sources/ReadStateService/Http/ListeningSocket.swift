@@ -1,6 +1,7 @@
 import Glibc
 
-/// A socket that listens on an address; a name is resolved, the first result that can be bound wins.
+/// A socket that listens on an address; a name is resolved, the first result that can be bound
+/// wins.
 func listeningSocket(_ address: HostPort) throws(SystemCallError) -> Int32 {
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -19,8 +20,10 @@ func listeningSocket(_ address: HostPort) throws(SystemCallError) -> Int32 {
         let entry = unsafe result.pointee
         unsafe next = entry.ai_next
         let descriptor = socket(
-            unsafe entry.ai_family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
-                | SOCK_NONBLOCK.rawValue), 0)
+            unsafe entry.ai_family,
+            Int32(
+                SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
+                    | SOCK_NONBLOCK.rawValue), 0)
         if descriptor < 0 { continue }
         var on: Int32 = 1
         // A restarted worker takes its port back at once; the option's size is an Int32's.

@@ -86,8 +86,8 @@ package func timestamp(unixMilliseconds: Int64) -> String {
         + "T\(time.joined(separator: ":")).\(milliseconds)Z"
 }
 
-/// The Gregorian date of a day, by years that begin on 1 March, so that the leap day is the last one
-/// of a year (Howard Hinnant, "chrono-compatible low-level date algorithms").
+/// The Gregorian date of a day, by years that begin on 1 March, so that the leap day is the last
+/// one of a year (Howard Hinnant, "chrono-compatible low-level date algorithms").
 private func civilDate(daysSince1970: Int64) -> (year: Int64, month: Int64, day: Int64) {
     let days = daysSince1970 + 719_468  // from 0000-03-01
     let (era, dayOfEra) = days.quotientAndRemainder(dividingBy: 146_097)  // 400 years

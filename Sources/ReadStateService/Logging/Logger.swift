@@ -3,11 +3,11 @@
 //   time=2026-11-22T06:23:02.123Z level=info event=partition_assigned partition=3 offset=1500
 //   {"time":"2026-11-22T06:23:02.123Z","level":"info","event":"partition_assigned","partition":3}
 //
-// A line is built in memory and given to the kernel in one write(2), so lines of several threads never
-// mix (pipes keep writes up to 4 KiB whole, files opened for appending any). Values come from outside
-// too (an error text of a broker): control characters are escaped, so that nobody can forge a line or
-// drive a terminal, and a value longer than `valueLimit` bytes is cut. Fields hold ids and offsets,
-// never secrets or content of events.
+// A line is built in memory and given to the kernel in one write(2), so lines of several threads
+// never mix (pipes keep writes up to 4 KiB whole, files opened for appending any). Values come from
+// outside too (an error text of a broker): control characters are escaped, so that nobody can forge
+// a line or drive a terminal, and a value longer than `valueLimit` bytes is cut. Fields hold ids
+// and offsets, never secrets or content of events.
 
 import Glibc
 

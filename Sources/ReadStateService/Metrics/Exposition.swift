@@ -1,6 +1,6 @@
-// What `/metrics` answers: Prometheus' text format, version 0.0.4. A metric is declared once, with its
-// type and help; samples may come from many places (each shard adds its own) and are put together by
-// metric, as the format asks.
+// What `/metrics` answers: Prometheus' text format, version 0.0.4. A metric is declared once, with
+// its type and help; samples may come from many places (each shard adds its own) and are put
+// together by metric, as the format asks.
 
 /// A metric's name, type and meaning.
 package struct Metric: Hashable, Sendable {
@@ -38,7 +38,8 @@ package struct Exposition: Sendable {
     package init() {}
 
     /// Adds a sample of a counter or a gauge.
-    package mutating func add(_ metric: Metric, _ value: some BinaryInteger, _ labels: Labels = [:]) {
+    package mutating func add(_ metric: Metric, _ value: some BinaryInteger, _ labels: Labels = [:])
+    {
         add(metric, String(value), labels)
     }
 

@@ -1,5 +1,6 @@
 // How long things take, counted in buckets whose width grows with the value: 32 buckets between two
-// powers of two, so every quantile is right to 1/32 (3 %), from 1 ns to 2^40 ns (18 minutes), in 9 KB.
+// powers of two, so every quantile is right to 1/32 (3 %), from 1 ns to 2^40 ns (18 minutes), in 9
+// KB.
 //
 //   value  0…31      bucket = value                               (exact)
 //   value  2^k…2^k+1  bucket = (k - 4) * 32 + the 5 bits behind the leading one

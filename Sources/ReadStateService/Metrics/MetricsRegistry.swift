@@ -1,6 +1,6 @@
-// Where metrics come from. A shard counts in plain variables of its own and publishes a copy now and
-// then (once a second is enough), so that the hot path takes no lock and shares no cache line; a
-// scrape reads the copies.
+// Where metrics come from. A shard counts in plain variables of its own and publishes a copy now
+// and then (once a second is enough), so that the hot path takes no lock and shares no cache line;
+// a scrape reads the copies.
 
 import Synchronization
 

@@ -1,6 +1,6 @@
 /// What the program can be asked to do.
 package enum Command: String, CaseIterable, Sendable {
-    case worker, rebuild, get, list, totals, publish, load, status, doctor, demo, help, version
+    case worker, get, list, totals, publish, load, demo, help, version
     /// A broker for tests and demonstrations; not on any help page.
     case embeddedBroker = "embedded-broker"
 
@@ -8,14 +8,11 @@ package enum Command: String, CaseIterable, Sendable {
     package var summary: String {
         switch self {
         case .worker: "run the service: consume events, answer queries, commit to Redis"
-        case .rebuild: "replay the topic's history into Redis, verify it, cut over to it"
         case .get: "ask for one read state"
         case .list: "ask for all read states of a user"
         case .totals: "ask for a user's unread channels and mentions"
         case .publish: "send events from JSON lines to the topic"
         case .load: "send synthetic events, and queries beside them"
-        case .status: "each partition: owner, position, lag, resident, dirty, last commit"
-        case .doctor: "check what this service depends on in Kafka and Redis"
         case .demo: "everything at once on an embedded broker and a throwaway Redis"
         case .help: "explain a command, or every setting (`help settings`)"
         case .version: "print the version"

@@ -1,7 +1,8 @@
 // The command line by the GNU conventions: `--name value` or `--name=value`, in any order with the
-// operands, `--` before operands that begin with a dash, `-` as an operand, `-h` for `--help`. A flag
-// given twice counts as its last mention, so that a wrapper's defaults can be overridden; repeatable
-// ones add up. Names are written out: an abbreviation would change its meaning with the next setting.
+// operands, `--` before operands that begin with a dash, `-` as an operand, `-h` for `--help`. A
+// flag given twice counts as its last mention, so that a wrapper's defaults can be overridden;
+// repeatable ones add up. Names are written out: an abbreviation would change its meaning with the
+// next setting.
 
 /// What was asked for on the command line, not yet checked against the other sources.
 package struct Invocation: Hashable, Sendable {

@@ -1,6 +1,6 @@
-// How much memory this process may use: what the machine has, or what its cgroup (container) allows,
-// whichever is smaller. A limit can stand on any level above the process's own cgroup, so all levels
-// are looked at; both versions of cgroups are.
+// How much memory this process may use: what the machine has, or what its cgroup (container)
+// allows, whichever is smaller. A limit can stand on any level above the process's own cgroup, so
+// all levels are looked at; both versions of cgroups are.
 
 import Glibc
 
@@ -54,7 +54,8 @@ package func trimmed(_ text: some StringProtocol) -> String {
     return String(rest)
 }
 
-/// A whole file as text; nil if it cannot be read (errno says why) or is not UTF-8 (errno is EILSEQ).
+/// A whole file as text; nil if it cannot be read (errno says why) or is not UTF-8 (errno is
+/// EILSEQ).
 package func readFile(_ path: String) -> String? {
     // The path is a NUL-terminated copy that lives through the call.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)

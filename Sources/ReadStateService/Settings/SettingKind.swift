@@ -1,7 +1,8 @@
 // What kinds of values settings have: how each is written, read and shown. A kind knows its
 // placeholder for help pages and says in one sentence what it takes, so that a refused value is
 // answered with what would have been accepted. Units are exact and must be written: `KB` is 1000
-// bytes and `KiB` 1024, a bare `K` is refused rather than guessed, and so is a duration without unit.
+// bytes and `KiB` 1024, a bare `K` is refused rather than guessed, and so is a duration without
+// unit.
 
 /// A value, read and checked.
 package enum SettingValue: Hashable, Sendable {

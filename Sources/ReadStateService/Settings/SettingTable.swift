@@ -1,12 +1,12 @@
-// Every setting of the program, once. A new setting is one entry here and one line where it is used;
-// its flag, environment variable, key, help, reference and checks follow from the entry.
+// Every setting of the program, once. A new setting is one entry here and one line where it is
+// used; its flag, environment variable, key, help, reference and checks follow from the entry.
 
-private let kafkaCommands: Set<Command> = [.worker, .rebuild, .publish, .load, .status, .doctor]
+private let kafkaCommands: Set<Command> = [.worker, .publish, .load]
 private let redisCommands: Set<Command> = [
-    .worker, .rebuild, .get, .list, .totals, .load, .status, .doctor,
+    .worker, .get, .list, .totals, .load,
 ]
 private let queryCommands: Set<Command> = [.get, .list, .totals]
-private let services: Set<Command> = [.worker, .rebuild]
+private let services: Set<Command> = [.worker]
 private let milliseconds = Duration.milliseconds(1)
 
 extension Setting {
@@ -28,7 +28,7 @@ extension Setting {
             "The topic of events."),
         Setting(
             "group", .text, .value("readstates"), .connections,
-            of: [.worker, .status, .doctor],
+            of: [.worker],
             "The consumer group in which workers share the partitions."),
         Setting(
             "kafka-property", .properties, .absent("none"), .connections, of: kafkaCommands,
@@ -116,7 +116,7 @@ extension Setting {
 
     private static let queries = [
         Setting(
-            "json", .toggle, .value("false"), .queries, of: queryCommands.union([.status]),
+            "json", .toggle, .value("false"), .queries, of: queryCommands,
             "Print the replies in their JSON form, one a line, instead of a table."),
         Setting(
             "unread-only", .toggle, .value("false"), .queries, of: [.list],

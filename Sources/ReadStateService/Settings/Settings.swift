@@ -1,10 +1,10 @@
-// All settings of one run, from all their sources: a flag wins over the environment, that over a later
-// file, that over an earlier file, that over the default. Whatever is given is checked, even where it
-// is overridden or belongs to another command: a file is shared by all commands, and a mistake in it
-// should not wait for the day on which it counts.
+// All settings of one run, from all their sources: a flag wins over the environment, that over a
+// later file, that over an earlier file, that over the default. Whatever is given is checked, even
+// where it is overridden or belongs to another command: a file is shared by all commands, and a
+// mistake in it should not wait for the day on which it counts.
 //
-// Kafka properties are layered key by key. Secrets stay in here: `listing` shows that they are given,
-// and no error message repeats the value of a secret.
+// Kafka properties are layered key by key. Secrets stay in here: `listing` shows that they are
+// given, and no error message repeats the value of a secret.
 
 import Glibc
 package import KafkaLog
@@ -103,9 +103,10 @@ package struct Settings: Sendable {
 
     private mutating func giveProperty(_ key: String, _ value: String, _ source: SettingSource) {
         // Two names for one thing would need a rule for which of them wins.
-        if let name = ["bootstrap.servers": "kafka", "metadata.broker.list": "kafka",
-            "group.id": "group"][key]
-        {
+        if let name = [
+            "bootstrap.servers": "kafka", "metadata.broker.list": "kafka",
+            "group.id": "group",
+        ][key] {
             problems.append("\(source): \(key): given by the setting `\(name)`")
         }
         kafkaProperties.removeAll { $0.key == key }
@@ -281,9 +282,9 @@ private func entries(_ variable: String) -> [String] {
     variable.split(whereSeparator: \.isNewline).map { trimmed($0) }.filter { !$0.isEmpty }
 }
 
-/// Whether Kubernetes put this variable there: for a service named `readstates` or `readstates-…` it
-/// gives every container READSTATES_PORT, READSTATES_SERVICE_HOST, READSTATES_PORT_9464_TCP and so
-/// on. No setting has such a name.
+/// Whether Kubernetes put this variable there: for a service named `readstates` or `readstates-…`
+/// it gives every container READSTATES_PORT, READSTATES_SERVICE_HOST, READSTATES_PORT_9464_TCP and
+/// so on. No setting has such a name.
 func isServiceLink(_ name: String) -> Bool {
     if name.hasSuffix("_PORT") || name.hasSuffix("_SERVICE_HOST") { return true }
     let parts = name.split(separator: "_")

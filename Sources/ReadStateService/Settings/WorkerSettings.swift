@@ -1,7 +1,11 @@
+// What a worker is told, in the parts that use it: each part of the service takes its own small
+// struct and knows nothing of flags, files or the other parts. All checks have been made by then
+// (`Settings`), so these are plain values.
+
 package import KafkaLog
 package import RedisLink
 
-/// What a worker (or a rebuild, which is a worker without queries) is told, in the parts that use it.
+/// What a worker is told, in the parts that use it.
 package struct WorkerSettings: Sendable {
     package struct Kafka: Sendable {
         /// Brokers, topic, group and librdkafka's properties.
@@ -43,7 +47,7 @@ package struct WorkerSettings: Sendable {
     package var cache: Cache
     package var process: Process
 
-    /// From settings that were read for `worker` or `rebuild`.
+    /// From settings that were read for `worker`.
     package init(_ settings: Settings) {
         kafka = Kafka(
             connection: settings.kafkaSettings,

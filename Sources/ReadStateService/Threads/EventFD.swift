@@ -17,7 +17,8 @@ package struct EventFD: ~Copyable, Sendable {
     package borrowing func signal() {
         var one: UInt64 = 1
         let descriptor = fileDescriptor
-        // Eight bytes of a local; a full counter (EAGAIN) is readable already, which is all we want.
+        // Eight bytes of a local; a full counter (EAGAIN) is readable already, which is all we
+        // want.
         _ = retryingInterrupts { unsafe write(descriptor, &one, 8) }
     }
 

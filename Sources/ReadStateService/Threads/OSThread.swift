@@ -10,8 +10,8 @@ import Glibc
 package struct OSThread: ~Copyable {
     private let thread: pthread_t
 
-    /// Starts a thread. `name` shows in `top -H` (15 bytes); `cpu` pins it to a core where given and
-    /// where the process may use it.
+    /// Starts a thread. `name` shows in `top -H` (15 bytes); `cpu` pins it to a core where given
+    /// and where the process may use it.
     package init(
         name: String, cpu: Int? = nil, _ body: sending @escaping () -> Void
     ) throws(SystemCallError) {
@@ -42,7 +42,8 @@ package struct OSThread: ~Copyable {
         discard self
     }
 
-    /// A thread that nobody joined runs on by itself; only an error on the way to `join` leads here.
+    /// A thread that nobody joined runs on by itself; only an error on the way to `join` leads
+    /// here.
     deinit { pthread_detach(thread) }
 }
 
@@ -61,7 +62,8 @@ private final class ThreadStart {
     func run() {
         // Swift's bridging gives a NUL-terminated string that lives for the call.
         unsafe clinux_name_thread(name)
-        // A core the process may not use leaves the thread where the kernel puts it: slower at worst.
+        // A core the process may not use leaves the thread where the kernel puts it: slower at
+        // worst.
         if let cpu { _ = clinux_pin_thread(Int32(cpu)) }
         body()
     }

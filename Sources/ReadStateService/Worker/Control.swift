@@ -219,7 +219,7 @@ extension Control {
         guard let question = asked.removeValue(forKey: id), isWanted(id) else { return }
         let partition = LogValue(Int64(id.rawValue))
         switch place {
-        case .good(let offset): start(id, at: offset!)
+        case .good(let offset): start(id, at: offset)
         case .gone(let from, let to):
             logger.error(
                 "log_range_gone",
@@ -319,7 +319,7 @@ extension Control {
         }
         status.publish(assigned: assigned, hasJoined: hasJoined, ends: ends, now: now)
         if nextGroupCommit <= now, ending == nil {
-            nextGroupCommit = now.advanced(byMilliseconds: 5_000)
+            nextGroupCommit = now.advanced(byMilliseconds: 30_000)
             let serving = status.positions(of: assigned.subtracting(revoking))
             if !serving.isEmpty { commitToGroup(serving) }
         }

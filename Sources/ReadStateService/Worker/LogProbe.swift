@@ -27,24 +27,29 @@ struct LogProbe {
         do {
             var epoll = try Epoll(batch: 1)
             try epoll.add(questions.fileDescriptor, token: 0)
+            var reader = try LogReader(kafka)
+            // Connects while the group is being joined; what it says is asked again later.
+            _ = try? reader.partitionCount(within: .seconds(5))
             while true {
-                epoll.wait(into: &ready, timeoutMilliseconds: -1)
+                epoll.wait(into: &ready, timeoutMilliseconds: 5_000)
                 questions.drain(into: &taken)
-                if !taken.isEmpty { answer(taken) }
+                if !taken.isEmpty { answer(taken, by: reader) }
+                // The consumer reports the same brokers' errors; here they are only made room of.
+                while reader.poll() != nil {}
             }
         } catch {
             answers.post(.fatal(.failed, "looking at the log: \(error)"))
         }
     }
 
-    private func answer(_ questions: [PlaceQuestion]) {
+    private func answer(_ questions: [PlaceQuestion], by reader: borrowing LogReader) {
         // A partition that was asked about twice is answered for its newest question.
         var newest: [PartitionID: PlaceQuestion] = [:]
         for question in questions { newest[question.partition] = question }
         let open = newest.values.sorted { $0.partition < $1.partition }
         let places: [LogPlace]
         do {
-            places = try look(at: open)
+            places = try look(at: open, by: reader)
         } catch {
             places = open.map { _ in .unknown(error) }
         }
@@ -53,11 +58,11 @@ struct LogProbe {
         }
     }
 
-    private func look(at questions: [PlaceQuestion]) throws(KafkaLogError) -> [LogPlace] {
-        let reader = try LogReader(kafka)
+    private func look(
+        at questions: [PlaceQuestion], by reader: borrowing LogReader
+    ) throws(KafkaLogError) -> [LogPlace] {
         let logs = try reader.watermarks(
             of: questions.map(\.partition.rawValue), within: .seconds(10))
-        _ = reader.close(within: .seconds(1))
         var places = zip(questions, logs).map { placeByEnds($0, $1) }
         let doubtful = places.indices.filter { places[$0] == nil }
         let records = try probeRecords(
@@ -97,7 +102,7 @@ struct LogProbe {
         switch result {
         case .record(let record)
         where record.offset == known.offset.rawValue && record.fingerprint == known.hash:
-            return .good(at: question.position)
+            return .good(at: question.position!)
         case .record, .nothingThere:
             return .anotherTopic(
                 "the record at offset \(known.offset.rawValue) is not the one that was applied")

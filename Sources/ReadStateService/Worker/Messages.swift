@@ -49,7 +49,7 @@ enum ControlMessage: Sendable {
 
 /// What a look at the log found about a claimed partition.
 enum LogPlace: Sendable {
-    case good(at: Offset?)
+    case good(at: Offset)
     /// The log begins behind the position: [position, beginning) is gone.
     case gone(from: Offset, to: Offset)
     /// The record at the fingerprint's offset is another one, or the log ends before it.

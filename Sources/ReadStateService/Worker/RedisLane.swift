@@ -11,12 +11,17 @@ final class RedisLane<Expected> {
     var expected = Expectations<Expected>()
     let name: String
     private let token: UInt64
+    private let outstandingLimit: Int
     /// What epoll was told: the socket's generation and whether it waits for writing.
     private var watched: (generation: UInt64, writes: Bool)?
     /// The generation whose readiness the shard has acted upon.
     private var seenReady: UInt64 = 0
 
-    init(name: String, token: UInt64, connection: consuming RedisConnection) {
+    init(
+        name: String, token: UInt64, outstandingLimit: Int,
+        connection: consuming RedisConnection
+    ) {
+        self.outstandingLimit = outstandingLimit
         self.name = name
         self.token = token
         self.connection = connection
@@ -24,8 +29,11 @@ final class RedisLane<Expected> {
 
     var isReady: Bool { connection.isReady }
 
-    /// Whether it can take more: requests are held back rather than piled up unsent.
-    var takesMore: Bool { isReady && connection.unsentBytes < 1 << 20 }
+    /// Whether it can take more: requests are held back rather than piled up, unsent or in the
+    /// server, where others would have to wait behind them.
+    var takesMore: Bool {
+        isReady && connection.unsentBytes < 1 << 20 && connection.outstanding < outstandingLimit
+    }
 
     /// True once for every new connection that became ready.
     func becameReady() -> Bool {

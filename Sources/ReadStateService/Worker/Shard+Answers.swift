@@ -6,7 +6,8 @@ import RedisLink
 
 /// What a reply on the connection for answers belongs to.
 enum AnswerExpectation {
-    case answer
+    /// A call with so many answers.
+    case answers(Int)
     case passedOn
     case unblock
 }
@@ -66,23 +67,39 @@ extension Shard {
         }
     }
 
+    /// Adds the encoded answer to the call that is being put together.
     private func push(to address: ReplyAddress) {
         guard replies.isReady else {
             counters.lostAnswers += 1
             return
         }
         // Both arrays outlive the call.
-        unsafe replies.connection.output.reply(
-            encoded.span.bytes, to: address.replyTo.span.bytes)
-        replies.expected.append(.answer)
+        unsafe replyCommand.add(encoded.span.bytes, to: address.replyTo.span.bytes)
         counters.answers += 1
+        if replyCommand.isFull { pushAnswers() }
+    }
+
+    /// Sends the answers that are there: at the end of each turn, so that those of one turn share
+    /// calls and none waits for another turn's.
+    func pushAnswers() {
+        guard !replyCommand.isEmpty else { return }
+        guard replies.isReady else {
+            counters.lostAnswers += UInt64(replyCommand.count)
+            replyCommand = ReplyCommand()
+            return
+        }
+        replies.expected.append(.answers(replyCommand.count))
+        replyCommand.finish(into: &replies.connection.output)
     }
 
     /// Reads what Redis says to answers: a list that cannot be pushed to is its asker's affair.
     func readAnswerReplies(_ connection: inout RedisConnection) {
         while let reply = connection.nextReply() {
             switch replies.expected.next() {
-            case .answer: if reply.isError { counters.undeliverable += 1 }
+            case .answers(let count):
+                let failed =
+                    reply.isError ? count : (0..<reply.count).count { reply[$0].isError }
+                counters.undeliverable += UInt64(failed)
             case .passedOn:
                 if let error = reply.error() {
                     counters.lostRequests += 1

@@ -158,6 +158,7 @@ extension Shard {
             return control.post(.released(id))
         }
         partition.revokeDeadline = deadline
+        refreshLists()
         partition.engine.flush()
         partition.isTouched = true
     }
@@ -166,7 +167,10 @@ extension Shard {
     func finishRevoke(_ partition: ShardPartition, now: Instant) {
         guard let deadline = partition.revokeDeadline else { return }
         let engine = partition.engine.phase
-        guard engine != .owned || partition.engine.isFlushed || deadline <= now else { return }
+        let isFlushed = engine != .owned || partition.engine.isFlushed
+        // A call that still waits on its list could pop a request that nobody would answer.
+        let isPopping = popping.isOnItsWay && popping.lists.contains(partition.keys.requests)
+        guard (isFlushed && !isPopping) || deadline <= now else { return }
         if engine == .owned, !partition.engine.isFlushed {
             logger.warning(
                 "partition_let_go_dirty",

@@ -9,6 +9,9 @@ import RedisLink
 
 /// The state of the blocking call.
 struct RequestPopping {
+    /// The lists to wait on, as of the last sweep: a request that is popped for a partition lost
+    /// since then is pushed back.
+    var wanted: [String] = []
     /// The lists it waits on, while it is on its way.
     var lists: [String] = []
     var isOnItsWay = false
@@ -23,38 +26,33 @@ extension Shard {
     private static let unsentAnswerLimit = 4 << 20
     private static let waitingByteLimit = 16 << 20
 
-    /// Begins the next blocking call, or ends one that waits on the wrong lists.
+    /// Begins the next blocking call, as long as answers are taken.
     func popRequests(now: Instant) {
-        guard requests.isReady else { return }
-        let lists = wantedLists()
-        if popping.isOnItsWay {
-            guard lists != popping.lists, !popping.isUnblocked, replies.isReady,
-                let id = requests.connection.clientID
-            else { return }
-            popping.isUnblocked = true
-            replies.connection.output.unblock(clientID: id)
-            replies.expected.append(.unblock)
-            return
-        }
-        guard !lists.isEmpty, replies.isReady, pending.byteCount < Self.waitingByteLimit,
+        guard !popping.isOnItsWay, !popping.wanted.isEmpty, requests.isReady, replies.isReady,
+            pending.byteCount < Self.waitingByteLimit,
             replies.connection.unsentBytes < Self.unsentAnswerLimit
         else { return }
-        popping.lists = lists
+        popping.lists = popping.wanted
         popping.isOnItsWay = true
         popping.isUnblocked = false
-        popping.turn = (popping.turn + 1) % lists.count
-        requests.connection.output.popRequests(lists, first: popping.turn)
+        popping.turn = (popping.turn + 1) % popping.lists.count
+        requests.connection.output.popRequests(popping.lists, first: popping.turn)
     }
 
-    private func wantedLists() -> [String] {
-        if isStopping { return [] }
+    /// Looks which lists are ours now, and ends a call that waits on others.
+    func refreshLists() {
         var lists: [String] = []
-        for partition in order
-        where partition.engine.phase == .owned && partition.revokeDeadline == nil {
+        for partition in order where !isStopping && partition.isAnswering {
             lists.append(partition.keys.requests)
         }
         if !lists.isEmpty { lists.append(settings.keys.requests) }
-        return lists
+        popping.wanted = lists
+        guard popping.isOnItsWay, lists != popping.lists, !popping.isUnblocked, replies.isReady,
+            let id = requests.connection.clientID
+        else { return }
+        popping.isUnblocked = true
+        replies.connection.output.unblock(clientID: id)
+        replies.expected.append(.unblock)
     }
 
     /// Reads what the blocking call brought.
@@ -108,7 +106,7 @@ extension Shard {
             return refuse(query.address, .badRequest, message)
         }
         guard let partition = isRouted ? listed : partitions[home],
-            partition.engine.phase == .owned, partition.revokeDeadline == nil
+            partition.isAnswering
         else {
             let target = isRouted ? list : settings.keys.partition(home.rawValue).requests
             return passOn(bytes, to: target, first: isRouted)
@@ -134,6 +132,8 @@ extension Shard {
             return
         }
         if first {
+            // Or the next call would pop it again at once.
+            refreshLists()
             replies.connection.output.beginPushBack(to: list, count: 1)
             replies.connection.output.argument(bytes)
         } else {

@@ -28,6 +28,9 @@ final class ShardPartition {
     /// Bytes of dead letters on their way.
     var deadLetterBytes = 0
 
+    /// Requests for it are taken.
+    var isAnswering: Bool { engine.phase == .owned && revokeDeadline == nil }
+
     init(id: PartitionID, keys: PartitionKeys, engine: consuming PartitionEngine) {
         self.id = id
         self.keys = keys

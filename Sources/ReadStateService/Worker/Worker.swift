@@ -71,9 +71,9 @@ private struct Worker {
 
     private func startHttp(_ status: WorkerStatus) throws(WorkerEnd) -> HttpServer? {
         guard let listen = settings.process.listen else { return nil }
-        let pages = Pages(status)
+        let pages = OperatorPages(of: status)
         do {
-            let server = try HttpServer(listen: listen) { pages.respond(to: $0) }
+            let server = try HttpServer(listen: listen) { pages.respond($0) }
             logger.info("http_listening", ["address": .text("\(server.address)")])
             return server
         } catch {

@@ -80,8 +80,8 @@ private enum Junk: CaseIterable {
         #expect(both?.ranges(of: "HTTP/1.1 200").count == 2)
     }
 
-    /// Junk, enormous headers and endless request lines are refused or cut off, and the server still
-    /// answers afterwards.
+    /// Junk, enormous headers and endless request lines are refused or cut off, and the server
+    /// still answers afterwards.
     @Test(arguments: Junk.allCases) fileprivate func junk(_ junk: Junk) throws {
         let server = try HttpServer(listen: anywhere, respond: pages)
         let port = Int(server.address.port)

@@ -55,7 +55,10 @@ private func lines(
             }
             #expect(found.count == 3)
             for line in found {
-                #expect(line.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f ~= $0.value) })
+                #expect(
+                    line.unicodeScalars.allSatisfy {
+                        $0.value >= 0x20 && !(0x7f...0x9f ~= $0.value)
+                    })
             }
             #expect(found[1].contains("\"x level=error\""))
             #expect(found[2].utf8.count < Logger.valueLimit + 200)
@@ -100,11 +103,14 @@ private func lines(
     }
 
     /// Times are those of the calendar, leap days and ends of years included.
-    @Test(arguments: [
-        (0, "1970-01-01T00:00:00.000Z"), (951_782_399_999, "2000-02-28T23:59:59.999Z"),
-        (951_782_400_000, "2000-02-29T00:00:00.000Z"), (1_735_689_599_001, "2024-12-31T23:59:59.001Z"),
-        (1_795_328_582_123, "2026-11-22T06:23:02.123Z"), (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_735_689_599_001, "2024-12-31T23:59:59.001Z"),
+            (1_795_328_582_123, "2026-11-22T06:23:02.123Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] as [(Int64, String)])
     func timestamps(milliseconds: Int64, text: String) {
         #expect(timestamp(unixMilliseconds: milliseconds) == text)
     }

@@ -2,8 +2,8 @@ import ReadStateService
 import Testing
 
 @Suite struct HistogramTests {
-    /// Quantiles are those of the sorted values, at most 1/32 too high and never too low, for values
-    /// of all magnitudes.
+    /// Quantiles are those of the sorted values, at most 1/32 too high and never too low, for
+    /// values of all magnitudes.
     @Test(arguments: 1...20 as ClosedRange<UInt64>) func quantiles(seed: UInt64) {
         var state = seed
         func next() -> UInt64 {
@@ -25,7 +25,8 @@ import Testing
             let rank = max(1, Int((fraction * Double(values.count)).rounded(.up)))
             let exact = values[rank - 1]
             let found = histogram.quantile(fraction)
-            #expect(found >= exact && found <= exact + exact / 32, "\(fraction): \(exact), \(found)")
+            #expect(
+                found >= exact && found <= exact + exact / 32, "\(fraction): \(exact), \(found)")
         }
         for exponent in [5, 14, 20, 33, 40] {
             let below = values.count { $0 < 1 << UInt64(exponent) }

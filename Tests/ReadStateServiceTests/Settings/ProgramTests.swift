@@ -5,13 +5,19 @@ import Testing
 
 /// The built executable, as an operator meets it.
 @Suite struct ProgramTests {
-    /// Wrong usage and wrong configuration end with exit code 2 and name the key, on standard error.
-    @Test(arguments: [
-        ([], "no command given"), (["wroker"], "did you mean worker?"),
-        (["worker"], "--kafka is missing"), (["worker", "--windw", "3"], "did you mean --window?"),
-        (["get", "7"], "CHANNEL is missing"), (["help", "wroker"], "did you mean worker?"),
-        (["totals", "7", "--redis", "redis://h", "--timeout", "5"], "--timeout: \"5\" is not a duration"),
-    ] as [([String], String)])
+    /// Wrong usage and wrong configuration end with exit code 2 and name the key, on standard
+    /// error.
+    @Test(
+        arguments: [
+            ([], "no command given"), (["wroker"], "did you mean worker?"),
+            (["worker"], "--kafka is missing"),
+            (["worker", "--windw", "3"], "did you mean --window?"),
+            (["get", "7"], "CHANNEL is missing"), (["help", "wroker"], "did you mean worker?"),
+            (
+                ["totals", "7", "--redis", "redis://h", "--timeout", "5"],
+                "--timeout: \"5\" is not a duration"
+            ),
+        ] as [([String], String)])
     func misuse(arguments: [String], sentence: String) throws {
         let result = try ReadStatesProgram.run(arguments)
         #expect(result.ending == .exit(2))
@@ -47,7 +53,8 @@ import Testing
         for command in Command.allCases {
             let page = helpPage(command)
             for setting in Setting.all {
-                let isThere = page.contains("  \(setting.flag)\n") || page.contains("  \(setting.flag) ")
+                let isThere =
+                    page.contains("  \(setting.flag)\n") || page.contains("  \(setting.flag) ")
                 #expect(isThere == setting.commands.contains(command), "\(command) \(setting.name)")
             }
             #expect(overviewPage().contains("  \(command.rawValue)") == !command.isHidden)
@@ -58,8 +65,10 @@ import Testing
     @Test func referenceIsUpToDate() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let stored = try String(contentsOf: root.appending(path: "docs/configuration.md"), encoding: .utf8)
-        #expect(stored == settingsPage(), "run: readstates help settings > docs/configuration.md")
+        let stored = try String(
+            contentsOf: root.appending(path: "docs/configuration.md"), encoding: .utf8)
+        let isUpToDate = stored == settingsPage()
+        #expect(isUpToDate, "run: readstates help settings > docs/configuration.md")
     }
 
     /// Output that nobody takes is a failure, not a crash and not a success.

@@ -1,0 +1,183 @@
+// Drives the read-state cache as the engine does: look-ahead, find, touch, apply, the dirty list, commits
+// 30 s after the first change, loads of missing users and eviction of the least recent.
+
+import CBench
+import ReadStateCore
+
+/// The cache under load.
+struct CacheRunner: Peer, ~Copyable {
+    static let flushInterval: Int64 = 30_000
+
+    var cache: ReadStateCache
+    var capacity = CacheCapacity()
+    private let looksAhead: Bool
+    private(set) var committedStates = 0
+    private(set) var evictions = 0
+    private(set) var misses = 0
+    private(set) var checksum: UInt64 = 0
+    private var loaded = ReadState()
+
+    init(window: Int, looksAhead: Bool = true) {
+        cache = ReadStateCache(window: window)
+        self.looksAhead = looksAhead
+        loaded.window.reserveCapacity(64)
+    }
+
+    var residentStates: Int { cache.stateCount }
+    mutating func limit(states: Int) { capacity.states = states }
+
+    /// Applies a batch; users that are missing are loaded from the workload's own memory.
+    @inline(never)
+    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant) {
+        let entries = batch.entries.span
+        for index in 0..<batch.count {
+            if looksAhead { cache.lookAhead(batch, from: index) }
+            apply(batch[index], entries, workload, now)
+        }
+        commitDue(now)
+        evict()
+    }
+
+    /// The same with the time of every event; what is due is committed behind each, and counted to it.
+    mutating func run(
+        _ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant,
+        into histogram: inout Histogram
+    ) {
+        let entries = batch.entries.span
+        var last = cbench_ticks()
+        for index in 0..<batch.count {
+            if looksAhead { cache.lookAhead(batch, from: index) }
+            apply(batch[index], entries, workload, now)
+            commitDue(now, limit: 1)
+            evict(limit: 4)
+            let ticks = cbench_ticks()
+            histogram.add(ticks &- last)
+            last = ticks
+        }
+    }
+
+    @inline(__always)
+    private mutating func apply(
+        _ event: Event, _ entries: Span<Entry>, _ workload: borrowing Workload, _ now: Instant
+    ) {
+        let slot: UserSlot
+        if let found = cache.find(event.user) {
+            slot = found
+            cache.touch(slot)
+        } else {
+            slot = load(event.user, workload)
+        }
+        if cache.apply(event, entries: entries, to: slot), !cache.isDirty(slot) {
+            cache.markDirty(slot, at: event.offset, now: now)
+        }
+    }
+
+    @inline(never)
+    private mutating func load(_ user: UserID, _ workload: borrowing Workload) -> UserSlot {
+        misses += 1
+        let slot = cache.insert(user)
+        let number = Workload.user(user)
+        let count = workload.channelCount(number)
+        cache.reserve(count, at: slot)
+        for index in 0..<count {
+            let newest = MessageID(workload.newestMessage(number, index))
+            if newest == .none { continue }
+            loaded.reset()
+            loaded.lastMessage = newest
+            loaded.lastRead = newest
+            cache.load(loaded, channel: workload.channelID(number, index), into: slot)
+        }
+        return slot
+    }
+
+    private mutating func evict(limit: Int = .max) {
+        var left = limit
+        while left > 0, isOverCapacity, let slot = cache.unlinkLeastRecent() {
+            if cache.isDirty(slot) { commit(slot) }
+            cache.remove(slot)
+            evictions += 1
+            left -= 1
+        }
+    }
+
+    private var isOverCapacity: Bool {
+        cache.stateCount > capacity.states || cache.chargedBytes > capacity.bytes
+    }
+
+    private mutating func commitDue(_ now: Instant, limit: Int = .max) {
+        var left = limit
+        while left > 0, let slot = cache.oldestDirty,
+            cache.dirtySince(slot).advanced(byMilliseconds: Self.flushInterval) <= now
+        {
+            commit(slot)
+            left -= 1
+        }
+    }
+
+    private mutating func commit(_ slot: UserSlot) {
+        _ = cache.beginCommit(slot)
+        var sum: UInt64 = 0
+        var count = 0
+        cache.takeChanges(slot) { channel, state in
+            sum &+= channel.rawValue ^ state.lastRead.rawValue &+ UInt64(state.window.count)
+            count += 1
+        }
+        checksum &+= sum
+        committedStates += count
+        cache.endCommit(slot)
+    }
+
+    /// Makes a user resident who has read everything.
+    mutating func prefill(_ user: Int, of workload: inout Workload) {
+        let slot = cache.insert(Workload.userID(user))
+        loaded.reset()
+        for index in 0..<workload.channelCount(user) {
+            loaded.lastMessage = workload.prefillMessage(user, index)
+            loaded.lastRead = loaded.lastMessage
+            cache.load(loaded, channel: workload.channelID(user, index), into: slot)
+        }
+        evict()
+    }
+
+    /// Makes memory for a shape ahead, as a worker would for its capacity.
+    mutating func prepare(_ shape: Shape) {
+        let states = shape.capacity ?? shape.users * 11
+        precondition(cache.prepare(bytes: states * 48), "no memory for the shape")
+    }
+
+    /// A message in every channel of every user, some minutes after the one before.
+    mutating func sendToAll(_ workload: inout Workload, users: Int, round: Int) {
+        forEachChannel(workload, users: users) { user, channel, random in
+            let minute = UInt64(round) * 300_000 + random % 200_000
+            let id = (UInt64(360_000_000_000) + minute) << 22 | random & 0xFFF
+            return Event(
+                offset: .zero, user: user, channel: channel, op: .none,
+                kind: .messageSent(MessageID(id), mention: false, own: false))
+        }
+    }
+
+    /// Every user reads every channel.
+    mutating func readAll(_ workload: inout Workload, users: Int) {
+        forEachChannel(workload, users: users) { user, channel, _ in
+            Event(
+                offset: .zero, user: user, channel: channel, op: .none,
+                kind: .messageRead(MessageID(361_000_000_000 << 22)))
+        }
+    }
+
+    private mutating func forEachChannel(
+        _ workload: borrowing Workload, users: Int,
+        _ event: (UserID, ChannelID, UInt64) -> Event
+    ) {
+        let none: [Entry] = []
+        var random = Random(seed: 5)
+        for user in 0..<users {
+            let id = Workload.userID(user)
+            guard let slot = cache.find(id) else { continue }
+            for index in 0..<workload.channelCount(user) {
+                let event = event(id, workload.channelID(user, index), random.next())
+                _ = cache.apply(event, entries: none.span, to: slot)
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// Rule: where a dead letter cannot be produced, its partition stops and says so rather than lose it; the
+// other partitions go on, and once there is a dead-letter topic everything is applied.
+
+import TestSupport
+import Testing
+
+@Suite struct ALetterThatCannotBeKeptStopsItsPartition {
+    private func sent(_ user: UInt64, _ id: Int) -> String {
+        #"{"user_id":"\#(user)","channel_id":"9","message_sent":{"message_id":"\#(id)"}}"#
+    }
+
+    /// Without a dead-letter topic, which is made later.
+    @Test(.enabled(if: KafkaServer.isAvailable))
+    func withoutADeadLetterTopic() throws {
+        let scenario = try Scenario("letterless", withDeadLetters: false)
+        let stopped: UInt64 = 11
+        let home = scenario.partition(of: stopped)
+        let going = (1...).lazy.map(UInt64.init).first { scenario.partition(of: $0) != home }!
+        let worker = try scenario.start([
+            // How long librdkafka gives a topic to appear before it fails a record for it.
+            "--kafka-property", "topic.metadata.propagation.max.ms=1000",
+        ])
+        try scenario.publish([sent(stopped, 1)])
+        let bad = try scenario.produce([RawRecord(key: "\(stopped)", value: "{")])[0]
+        try scenario.publish([sent(stopped, 2), sent(going, 3)])
+
+        _ = try worker.process.waitForLine("word of the dead letter") {
+            $0.contains("dead_letter_failed") && $0.contains("partition=\(home)")
+        }
+        try waitUntil("an unready worker", seen: worker.process.tail) {
+            try worker.get("/readyz")?.status == 503
+        }
+        // The other partition works.
+        var asker = try Asker(scenario)
+        let request = #"{"id":"1","reply_to":"r","get":{"user_id":"\#(going)","channel_id":"9"}}"#
+        let reply = try asker.ask(
+            request, of: scenario.requests(scenario.partition(of: going)), at: "r")
+        #expect(reply[flag: "ok"] == true)
+        let position = try scenario.storedPositions()[home] ?? 0
+        #expect(position <= bad.offset)
+
+        try scenario.createTopic(scenario.deadLetterTopic)
+        try worker.waitUntilReady()
+        try scenario.expectAnswers()
+        let letters = try scenario.records(of: scenario.deadLetterTopic, count: 1)
+        #expect(letters[0].value == Array("{".utf8))
+        #expect(letters[0].headers["readstates.offset"] == "\(bad.offset)")
+        #expect(try worker.stop() == .exit(0))
+        try scenario.expectStored()
+    }
+}
