@@ -87,7 +87,8 @@ let package = Package(
             ],
             swiftSettings: tests),
         .testTarget(
-            name: "SimulatorTests", dependencies: ["ReadStateCore", "Simulator", "TestSupport"],
+            name: "SimulatorTests",
+            dependencies: ["ReadStateCore", "RedisLink", "Simulator", "TestSupport"],
             swiftSettings: tests),
         .testTarget(
             name: "ScenarioTests",

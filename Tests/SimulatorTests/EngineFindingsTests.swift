@@ -32,6 +32,17 @@ private func claim(_ engine: inout PartitionEngine, _ number: UInt64, _ stored: 
     }
 }
 
+/// The macro takes no engine, which cannot be copied.
+private func nextCommit(_ engine: inout PartitionEngine) throws -> Commit {
+    let commit = engine.nextCommit(now: later)
+    return try #require(commit)
+}
+
+private func nextLoad(_ engine: inout PartitionEngine) throws -> Load {
+    let load = engine.nextLoad()
+    return try #require(load)
+}
+
 private func sent(_ offset: Int64, user: UInt64 = 7, _ message: UInt64) -> Event {
     Event(
         offset: Offset(offset), user: UserID(user), channel: ChannelID(1), op: .none,
@@ -117,11 +128,11 @@ private func states(_ engine: inout PartitionEngine, of user: CommitUser) -> [Re
     func backToDefault() throws {
         var engine = startedEngine()
         apply(&engine, [event(0, .messageRead(MessageID(5)))], upTo: 1)
-        let first = try #require(engine.nextCommit(now: later))
+        let first = try nextCommit(&engine)
         #expect(states(&engine, of: first.users[0]).count == 1)
         engine.committed(first.number)
         apply(&engine, [event(1, .channelLeft), event(2, .channelJoined(head: .none))], upTo: 3)
-        let second = try #require(engine.nextCommit(now: later))
+        let second = try nextCommit(&engine)
         #expect(second.users[0].rewrites)
         #expect(states(&engine, of: second.users[0]).isEmpty)
     }
@@ -130,12 +141,12 @@ private func states(_ engine: inout PartitionEngine, of user: CommitUser) -> [Re
     func firstCommitReplaces() throws {
         var engine = startedEngine()
         apply(&engine, [sent(0, 5)], upTo: 1)
-        let first = try #require(engine.nextCommit(now: later))
+        let first = try nextCommit(&engine)
         #expect(first.users[0].rewrites)
         #expect(states(&engine, of: first.users[0]).count == 1)
         engine.committed(first.number)
         apply(&engine, [sent(1, 6)], upTo: 2)
-        let second = try #require(engine.nextCommit(now: later))
+        let second = try nextCommit(&engine)
         #expect(!second.users[0].rewrites)
     }
 }
@@ -175,7 +186,7 @@ private func install(_ engine: inout PartitionEngine, _ load: Load) {
             #expect(isTaken)
         }
         #expect(engine.nextAnswer(now: start) == nil)
-        install(&engine, try #require(engine.nextLoad()))
+        install(&engine, try nextLoad(&engine))
         var answers = 0
         while engine.nextAnswer(now: start) != nil { answers += 1 }
         #expect(answers == 4)
