@@ -101,7 +101,10 @@ struct CacheModel: ~Copyable {
                     changed[event.user, default: []].insert(channel)
                 }
             }
-        default: changed[event.user, default: []].insert(event.channel)
+        default:
+            changed[event.user, default: []].insert(event.channel)
+            // A default state is not stored, and a commit cannot delete one field.
+            if states[event.user, event.channel].isDefault { rewrite.insert(event.user) }
         }
     }
 
