@@ -139,7 +139,8 @@ package struct FakeRedis: ~Copyable {
     }
 
     /// A commit that ends with an error after its first `count` users: memory ran out.
-    package mutating func fail(_ write: CommitWrite, on partition: Int, after count: Int) -> StoreReply
+    package mutating func fail(_ write: CommitWrite, on partition: Int, after count: Int)
+        -> StoreReply
     {
         if let refusal = refusal(of: write, partition) { return refusal }
         remember(partition, users: write.users.prefix(count).map(\.user))

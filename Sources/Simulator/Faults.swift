@@ -67,7 +67,8 @@ struct FaultWeights {
 
     private static func choices(_ fault: Fault) -> [Int] {
         switch fault {
-        case .redelivery, .deadLetter, .producedTwice, .requestLost, .outOfMemory: return [20, 80, 250]
+        case .redelivery, .deadLetter, .producedTwice, .requestLost, .outOfMemory:
+            return [20, 80, 250]
         case .deadLetterFailed: return [50, 300]
         case .logStartMoved: return [1, 4]
         case .restart, .noScript, .clockJump: return [2, 8, 20]

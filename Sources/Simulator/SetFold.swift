@@ -49,7 +49,9 @@ struct SetFold {
         }
 
         mutating func remove(_ id: UInt64) {
-            if removed.count >= ReadState.removedLimit || removed.contains(id) { isUncertain = true }
+            if removed.count >= ReadState.removedLimit || removed.contains(id) {
+                isUncertain = true
+            }
             if unread.removeValue(forKey: id) == nil && id > lastRead { isUncertain = true }
             removed.insert(id)
         }

@@ -10,7 +10,8 @@ extension Simulation {
     /// A commit was carried out.
     func check(_ write: CommitWrite, _ partition: Int, after before: PartitionStore) {
         if before.owner != write.token {
-            fail("commit \(write.number.rawValue) of \(partition) by a worker that is not the owner")
+            fail(
+                "commit \(write.number.rawValue) of \(partition) by a worker that is not the owner")
         }
         let from = before.position?.rawValue ?? 0
         let to = write.position.rawValue
@@ -41,7 +42,9 @@ extension Simulation {
                     text + "\(found as Any) at \(applied.rawValue), not \(right as Any)")
             }
         }
-        if count != stored.fields.count { fail("user \(id.rawValue) has a channel too many stored") }
+        if count != stored.fields.count {
+            fail("user \(id.rawValue) has a channel too many stored")
+        }
     }
 
     /// What lies below the position is stored, dead-lettered or counted.

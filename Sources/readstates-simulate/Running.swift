@@ -113,7 +113,9 @@ enum SeedsInWork {
             signal(number) { number in
                 say("TRAP, signal \(number), in one of these:")
                 // The process is about to end; the other threads only change numbers in place.
-                for unsafe seed in unsafe SeedsInWork.seeds { say("reproduce: readstates-simulate --seed \(seed)") }
+                for unsafeseed in unsafe SeedsInWork.seeds {
+                    say("reproduce: readstates-simulate --seed \(seed)")
+                }
                 signal(number, SIG_DFL)
                 raise(number)
             }
