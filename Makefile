@@ -29,9 +29,10 @@ bench: install-deps ## benchmarks of the cache, the codecs and their baselines; 
 	$(RELEASE) --product readstates-bench
 	.build/release/readstates-bench $(ARGS)
 
-simulate: install-deps ## random faults against the engine; ARGS="--seed N" repeats a run
+SEEDS ?= 1000
+simulate: install-deps ## random faults against the engine: SEEDS=n of them, or ARGS="--seed N"
 	$(RELEASE) --product readstates-simulate
-	.build/release/readstates-simulate $(ARGS)
+	.build/release/readstates-simulate $(if $(ARGS),$(ARGS),--seeds $(SEEDS))
 
 model: ## model-check the commit protocol; TLA2TOOLS=JAR, BOUNDS=quick|full, BUG="no fence"
 	@scripts/model

@@ -67,6 +67,7 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(
             name: "ReadStateCoreTests", dependencies: ["ReadStateCore", "TestSupport"],
+            exclude: ["Resources"],
             swiftSettings: tests),
         .testTarget(
             name: "ReadStateWireTests",
@@ -86,7 +87,8 @@ let package = Package(
             ],
             swiftSettings: tests),
         .testTarget(
-            name: "SimulatorTests", dependencies: ["ReadStateCore", "Simulator", "TestSupport"],
+            name: "SimulatorTests",
+            dependencies: ["ReadStateCore", "RedisLink", "Simulator", "TestSupport"],
             swiftSettings: tests),
         .testTarget(
             name: "ScenarioTests",

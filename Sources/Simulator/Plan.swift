@@ -44,7 +44,7 @@ struct Plan {
         partitions = random.one(of: [1, 1, 2, 3])
         users = random.one(of: [2, 4, 10, 30])
         channels = random.one(of: [1, 2, 4])
-        mostChannels = random.chance(60) ? random.one(of: [100, 300]) : channels
+        mostChannels = random.chance(60) ? random.one(of: [100, 300, 2_000]) : channels
         isHot = random.chance(300)
         let size = random.one(of: [40, 80, 160, 320])
         records = min(size, options.records ?? .max)
@@ -72,7 +72,7 @@ struct Plan {
         settings.deadLetterLimit = random.one(of: [1, 4, 1_024])
         settings.leavingLimit = random.one(of: [1, 3, 2_048])
         settings.questionLimit = random.one(of: [4, 65_536])
-        settings.questionPatience = Int64(random.one(of: [50, 5_000]))
+        settings.questionPatience = Int64(random.one(of: [50, 5_000, 10_000_000]))
         return settings
     }
 }

@@ -42,6 +42,12 @@ struct SetFold {
             }
         }
 
+        /// A mention that becomes plain may be older than plain messages that left the window before
+        /// it; a read at it then resets `older` (semantics, "message_read"), although those are unread.
+        mutating func demote(_ was: Bool, _ mentioned: Bool) {
+            if was && !mentioned { isUncertain = true }
+        }
+
         mutating func remove(_ id: UInt64) {
             if removed.count >= ReadState.removedLimit || removed.contains(id) { isUncertain = true }
             if unread.removeValue(forKey: id) == nil && id > lastRead { isUncertain = true }
@@ -59,6 +65,7 @@ struct SetFold {
                 lastMessage = max(lastMessage, entry.first)
                 known.insert(entry.first)
                 if entry.first > lastRead && !removed.contains(entry.first) {
+                    if let was = unread[entry.first] { demote(was, entry.second != 0) }
                     unread[entry.first] = entry.second != 0
                 }
             }
@@ -109,7 +116,9 @@ struct SetFold {
         case .messageDeleted:
             for entry in list { channel.remove(entry.first) }
         case .mentionChanged(let id, let mentioned):
-            if channel.unread[id.rawValue] != nil { channel.unread[id.rawValue] = mentioned }
+            guard let was = channel.unread[id.rawValue] else { return }
+            channel.demote(was, mentioned)
+            channel.unread[id.rawValue] = mentioned
         case .channelLeft:
             channel = Channel()
             channel.left = true

@@ -118,7 +118,10 @@ extension Simulation {
         if station.engine.parkedWeight > settings.parkedLimit + batchWeight {
             fail("\(station.engine.parkedWeight) events are parked")
         }
-        if station.engine.bookkeepingCount > 20_000 {
+        let lists =
+            10 * (plan.users + 10) + 2 * settings.leavingLimit + settings.deadLetterLimit
+            + plan.batchLimit + 4 * station.engine.waitingQuestions + 200
+        if station.engine.bookkeepingCount > lists {
             fail("an engine's lists hold \(station.engine.bookkeepingCount) entries")
         }
     }

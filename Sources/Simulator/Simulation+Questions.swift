@@ -36,7 +36,9 @@ extension Simulation {
                 limit: random.one(of: [1, 2, 1_000]))
         default: question = .totals(id)
         }
-        let near = logEnd[partition] - Int64(random.below(10)) + 5
+        var near = logEnd[partition] - Int64(random.below(10)) + 5
+        // Where patience has no end, nobody waits for what will never be written.
+        if plan.settings.questionPatience > 5_000 { near = min(near, truths[partition].end - 1) }
         let minOffset = random.chance(300) ? Offset(max(0, near)) : nil
         let patience = Int64(random.one(of: [1, 100, 10_000]))
         queries.append(

@@ -175,6 +175,7 @@ extension Simulation {
         }
         guard let load = station.engine.loaded(owner: owner, number: number) else {
             trace("partition \(station.partition) is dropped by a load")
+            station.isRefused = true
             return dropped(station)
         }
         for (user, stored) in zip(load.users, users) {

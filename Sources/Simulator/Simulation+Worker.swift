@@ -93,6 +93,7 @@ extension Simulation {
     func drop(_ station: Station, _ refusal: Refusal) {
         trace("partition \(station.partition) is dropped: \(refusal)")
         station.engine.refuse(refusal)
+        station.isRefused = true
         dropped(station)
     }
 

@@ -16,6 +16,9 @@ package struct Tally: Sendable {
 
     package init() {}
 
+    /// How often a fault struck.
+    package func count(of fault: Fault) -> Int { faults[fault.rawValue] }
+
     mutating func count(_ fault: Fault) { faults[fault.rawValue] += 1 }
 
     package mutating func add(_ other: Tally) {

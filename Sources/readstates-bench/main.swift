@@ -1,8 +1,29 @@
-import ReadStateCore
-let arguments = CommandLine.arguments
-let shape = arguments.contains("S") ? Shape(name: "S", users: 101_000, events: 4 << 20) : arguments.contains("T") ? Shape(name: "T", users: 20_000, events: 1 << 18) : arguments.contains("X") ? Shape(name: "X", users: 3_240_000, capacity: 8_000_000, events: 8 << 20) : Shape(name: "M", users: 810_000, events: 8 << 20)
-func show(_ name: String, _ o: Outcome) { print(shape.name, name, "best", rounded(o.fastest), "mean", rounded(o.mean), "bytes/state", rounded(o.bytesPerState, 2), "states", o.states, "alloc/event", o.allocationsPerEvent) }
-if arguments.contains("dict") { show("dictionary", measure(shape, DictionaryPeer())) }
-if arguments.contains("table") { show("table", measure(shape, PlainTablePeer(users: shape.users))) }
-if arguments.contains("plain") { show("no look-ahead", measure(shape, CacheRunner(window: 32, looksAhead: false))) }
-if arguments.contains("cache") { show("cache", measure(shape, CacheRunner(window: 32)) { print("charged", $0.cache.chargedBytes / $0.cache.stateCount, $0.misses, $0.evictions) }) }
+// Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those
+// named.
+
+let everything: [(name: String, run: () -> Void)] = [
+    ("cache", { measureThroughput([.small, .middle], prepared: true) }),
+    ("cache-evicting", { measureThroughput([.evicting], prepared: true) }),
+    ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
+    ("cache-large", { measureThroughput([.large], prepared: true) }),
+    ("cache-unprepared", { measureThroughput([.middle], prepared: false) }),
+    ("cache-memory", { measureMemory(users: 400_000) }),
+    ("cache-capacity", { measureCapacity() }),
+    ("cache-latency", { measureLatency([.middle]) }),
+    ("cache-latency-evicting", { measureLatency([.evicting]) }),
+    ("cache-growth", { measureGrowth(users: 4_000_000) }),
+    ("cache-hits", { measureHitRatios() }),
+]
+let named = CommandLine.arguments.dropFirst()
+let unknown = named.filter { name in !everything.contains { $0.name == name } }
+if !unknown.isEmpty {
+    print("unknown:", unknown.joined(separator: ", "), "- there are:")
+    for benchmark in everything { print("  \(benchmark.name)") }
+} else {
+    let short = ["cache", "cache-memory", "cache-capacity", "cache-growth", "cache-hits"]
+    for benchmark in everything {
+        if named.isEmpty ? short.contains(benchmark.name) : named.contains(benchmark.name) {
+            benchmark.run()
+        }
+    }
+}

@@ -5,11 +5,13 @@ import Simulator
 /// The command line, read.
 struct Arguments: Sendable {
     static let usage = """
-        readstates-simulate --seeds N [--from SEED] [--threads N] [--seconds N] [--planted BUG]
+        readstates-simulate --seeds N [--from SEED] [--threads N] [--seconds N] [--stop]
+                            [--planted BUG]
         readstates-simulate --seed SEED [--trace | --shrink] [--planted BUG]
                             [--without FAULT,...] [--steps N] [--records N]
 
         --seeds N     run N seeds (0: until the time is over), from --from on (default 1)
+        --stop        begin no further seed after a mismatch
         --seconds N   begin no further seed after N seconds
         --threads N   default: one per processor
         --seed SEED   run one seed
@@ -23,6 +25,8 @@ struct Arguments: Sendable {
     var from: UInt64 = 1
     var seconds: Int?
     var threads: Int?
+    /// Ends with the first mismatch.
+    var stops = false
     var wantsTrace = false
     var wantsShrinking = false
     var wantsHelp = false
@@ -43,6 +47,7 @@ struct Arguments: Sendable {
             case "--threads": threads = try Self.number(word, &words)
             case "--steps": options.steps = try Self.number(word, &words)
             case "--records": options.records = try Self.number(word, &words)
+            case "--stop": stops = true
             case "--trace": wantsTrace = true
             case "--shrink": wantsShrinking = true
             case "--help", "-h": wantsHelp = true

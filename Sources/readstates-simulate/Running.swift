@@ -64,14 +64,16 @@ final class Work: Sendable {
     private let next: Atomic<UInt64>
     private let end: UInt64
     private let deadline: Int
+    private let stops: Bool
     private let options: RunOptions
     private let found = Mutex<(tally: Tally, failures: [(RunOptions, String)])>((Tally(), []))
 
     init(_ arguments: Arguments) {
         next = Atomic(arguments.from)
         let count = arguments.seeds ?? 1
-        end = count == 0 ? .max : arguments.from + count
+        end = count == 0 ? .max >> 1 : arguments.from + count
         deadline = arguments.seconds.map { time(nil) + $0 } ?? .max
+        stops = arguments.stops
         options = arguments.options
     }
 
@@ -89,6 +91,7 @@ final class Work: Sendable {
             tally.add(simulation.tally)
             if let failure = simulation.failure {
                 found.withLock { $0.failures.append((options, failure)) }
+                if stops { next.store(end, ordering: .relaxed) }
             }
         }
         found.withLock { $0.tally.add(tally) }

@@ -6,9 +6,9 @@
 //   | owner (4) | state (2) | base (8) | older (4+4) | rewind (8) | own (8) | removed (8 each) |
 //   | distance and mention (6 to 8) | ... oldest first, without the newest where implied ...  |
 //
-// The base is the last read id; if nothing was ever read it is the oldest id of the window, for then
-// the distances would all be as long as an id. Owner and state (the low bits of the state's place
-// among its user's) find the state that refers to the block when the slab moves it.
+// The base is the last read id; if nothing was ever read it is the oldest id of the window, for
+// then the distances would all be as long as an id. Owner and state (the low bits of the state's
+// place among its user's) find the state that refers to the block when the slab moves it.
 
 /// The `rest` of an extended state: where its side block is, and how to read it.
 struct SideBlock: BitwiseCopyable {
@@ -102,8 +102,8 @@ struct SideBlock: BitwiseCopyable {
 
     /// The entry at a place, as distance and mention bit.
     @inline(__always)
-    func entry(_ index: Int, in slab: borrowing Slab) -> UInt64 {
-        slab.load(UInt64.self, at: offset &+ entries &+ index &* stride) & entryMask
+    func entry(_ index: Int, in region: borrowing Region) -> UInt64 {
+        region.load(UInt64.self, at: offset &+ entries &+ index &* stride) & entryMask
     }
 
     /// Writes the entry behind all that are in use: the bytes after it are free.
@@ -165,23 +165,23 @@ struct SideBlock: BitwiseCopyable {
     }
 
     /// The unpacked form, into a fresh `state` whose last message is set.
-    func unpack(into state: inout ReadState, from slab: borrowing Slab) {
+    func unpack(into state: inout ReadState, from region: borrowing Region) {
         state.left = has(Flag.left)
         guard hasBlock else { return }
-        let base: UInt64 = slab.load(at: offset + Self.base)
+        let base: UInt64 = region.load(at: offset + Self.base)
         if !has(Flag.neverRead) { state.lastRead = MessageID(base) }
         if has(Flag.older) {
-            state.older = slab.load(at: offset + older)
-            state.olderMentions = slab.load(at: offset + older + 4)
+            state.older = region.load(at: offset + older)
+            state.olderMentions = region.load(at: offset + older + 4)
         }
-        if has(Flag.rewind) { state.rewindOp = MessageID(slab.load(at: offset + rewind)) }
-        if has(Flag.own) { state.ownID = MessageID(slab.load(at: offset + own)) }
+        if has(Flag.rewind) { state.rewindOp = MessageID(region.load(at: offset + rewind)) }
+        if has(Flag.own) { state.ownID = MessageID(region.load(at: offset + own)) }
         state.exact = !has(Flag.inexact)
         for index in 0..<removedCount {
-            state.removed.append(MessageID(slab.load(at: offset + removed + 8 * index)))
+            state.removed.append(MessageID(region.load(at: offset + removed + 8 * index)))
         }
         for index in 0..<entryCount {
-            let entry = entry(index, in: slab)
+            let entry = entry(index, in: region)
             state.window.append(
                 UnreadMessage(
                     MessageID(base + (entry & ~mentionBit)), mention: entry & mentionBit != 0))

@@ -1,16 +1,17 @@
-// Blocks of many sizes in one region, packed. Blocks of one size class fill pages of their own, 16 KB
-// for small ones and sixteen times as much for each further tier, so that a page holds at least eight
-// blocks and its unused rest stays small. What of a page was never used is not memory yet.
+// Blocks of many sizes in one region, packed. Blocks of one size class fill pages of their own, 16
+// KB for small ones and sixteen times as much for each further tier, so that a page holds at least
+// eight blocks and its unused rest stays small. What of a page was never used is not memory yet.
 //
 //   region  | page of class 3 | page of class 9 | free | page of class 3 | ...
 //   page    | block | block | free block | block | ... | rest |
 //   block   | owner (4 bytes) | the owner's bytes ...                |
 //
-// A freed block goes to its class's free list and is the first to be used again, while its lines are
-// still near. When more than a thirty-second of a class is free, its last block moves into the hole,
-// and pages that become empty return to the pool: that is what the owner in each block is for, the
-// one who holds the only reference must be told. Without moving, a cache whose users change their
-// sizes over a day would fragment for ever; moving at every free would cost three cache misses each.
+// A freed block goes to its class's free list and is the first to be used again, while its lines
+// are still near. When more than a sixty-fourth of a class is free, its last block moves into the
+// hole, and pages that become empty return to the pool: that is what the owner in each block is
+// for, the one who holds the only reference must be told. Without moving, a cache whose users
+// change their sizes over a day would fragment for ever; moving at every free would cost three
+// cache misses each.
 //
 // A reference is 32 bits, in units of 8 bytes: 32 GB of blocks in one partition.
 
@@ -49,8 +50,8 @@ struct Slab: ~Copyable {
 
     private(set) var region = Region()
     private var classes = Table<Class>()
-    /// For each small page's number, of the pages that begin there: the page before it in its class,
-    /// or the next free one of its tier.
+    /// For each small page's number, of the pages that begin there: the page before it in its
+    /// class, or the next free one of its tier.
     private var links = Table<UInt32>()
     /// Free pages by tier: those whose memory is kept, and those that gave it back.
     private var keptPages = InlineArray<5, UInt32>(repeating: none)
@@ -116,12 +117,12 @@ struct Slab: ~Copyable {
         classes[UInt32(number)] = sizeClass
     }
 
-    /// One step towards a packed class: gives up its last block, after moving it into a hole if it is
-    /// in use. Nil when there is nothing (more) to tell to an owner.
+    /// One step towards a packed class: gives up its last block, after moving it into a hole if it
+    /// is in use. Nil when there is nothing (more) to tell to an owner.
     mutating func compact(_ number: UInt8) -> Relocation? {
         var sizeClass = classes[UInt32(number)]
         defer { classes[UInt32(number)] = sizeClass }
-        while sizeClass.free > sizeClass.extent / 32 {
+        while sizeClass.free > sizeClass.extent / 64 {
             let last = Self.block((sizeClass.extent - 1) % sizeClass.perPage, of: sizeClass)
             let owner: UInt32 = region.load(at: Self.offset(last))
             var moved: Relocation?
@@ -200,7 +201,7 @@ struct Slab: ~Copyable {
 
     /// An empty page is kept for the next class that grows, unless there are many.
     private mutating func returnPage(_ page: UInt32, _ tier: Int) {
-        if keptBytes * 16 > liveBytes {
+        if keptBytes * 64 > liveBytes {
             region.discard(Self.pageBytes(tier), at: Int(page) * Self.smallPage)
             links[page] = emptyPages[tier]
             emptyPages[tier] = page
@@ -229,7 +230,7 @@ struct Slab: ~Copyable {
                 block = region.load(at: Self.offset(block) + 4)
             }
             precondition(free == sizeClass.free, "free blocks are counted")
-            precondition(free <= sizeClass.extent / 32, "a class is packed")
+            precondition(free <= sizeClass.extent / 64, "a class is packed")
             bytes += Int(sizeClass.extent - sizeClass.free) * Int(sizeClass.blockBytes)
         }
         precondition(bytes == liveBytes, "blocks in use are counted")

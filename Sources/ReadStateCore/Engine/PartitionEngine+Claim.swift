@@ -14,6 +14,10 @@ extension PartitionEngine {
     }
 
     /// The claim with `newToken` was carried out; `stored` is what the store held before it.
+    ///
+    /// Only the token of the last claim that was answered tells that nobody came between. That of a
+    /// claim without an answer does not: its request may be carried out late, after another worker
+    /// took the partition and committed, and then hides that worker's token behind one of ours.
     package mutating func claimed(_ newToken: OwnerToken, _ stored: StoredClaim) -> ClaimOutcome {
         precondition(awaits(newToken), "one claim at a time")
         // Only a token whose claim was answered counts as ours: behind a claim whose answer was lost,

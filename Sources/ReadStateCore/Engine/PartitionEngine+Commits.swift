@@ -88,7 +88,7 @@ extension PartitionEngine {
             cache.endCommit(user.slot)
             guard cache.isLeaving(user.slot) else { continue }
             if cache.isDirty(user.slot) {
-                leaving.append(user.user)
+                queueLeaving(user.user)
             } else {
                 leavingCount -= 1
                 drop(user.slot)
@@ -108,14 +108,30 @@ extension PartitionEngine {
                 continue
             }
             leavingCount += 1
-            if isDirty && !cache.isCommitting(slot) { leaving.append(cache.user(at: slot)) }
+            if isDirty && !cache.isCommitting(slot) { queueLeaving(cache.user(at: slot)) }
         }
     }
 
+    /// Lines a user up for its last commit. One that was used again meanwhile, and left again, is in
+    /// line twice; before that makes the line long, it is cleared of all who need not be in it.
+    private mutating func queueLeaving(_ user: UserID) {
+        if leaving.count >= 2 * settings.leavingLimit {
+            var seen: Set<UserID> = []
+            leaving.removeAll { user in
+                guard let slot = cache.find(user), cache.isLeaving(slot), cache.isDirty(slot),
+                    !cache.isCommitting(slot)
+                else { return true }
+                return !seen.insert(user).inserted
+            }
+        }
+        leaving.append(user)
+    }
+
     /// Whether the cache holds too much, users on their way out not counted (taken as average ones).
+    /// One user may stay however large it is: otherwise each of its events would load it again.
     private var isOverCapacity: Bool {
         let users = cache.userCount
-        guard users > leavingCount else { return false }
+        guard users > leavingCount + 1 else { return false }
         func exceeds(_ size: Int, _ limit: Int) -> Bool {
             size > limit && size - size / users * leavingCount > limit
         }

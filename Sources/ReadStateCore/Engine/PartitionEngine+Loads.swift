@@ -86,9 +86,11 @@ extension PartitionEngine {
         loadingFree.append(index)
     }
 
-    /// Ends a run of `install`: makes room for what came in.
+    /// Ends a run of `install`: makes room for what came in. Where questions waited for it, they are
+    /// answered first (`nextAnswer` makes room then): users that do not fit together would otherwise
+    /// push each other out, unanswered, and be loaded again for ever.
     package mutating func loadsInstalled() {
-        evict()
+        if !questions.hasReady { evict() }
     }
 
     /// The connection for loads broke: what was asked for is asked for again.
@@ -117,8 +119,8 @@ extension PartitionEngine {
     /// Nobody is on its way any more. Questions that waited go back in line: who is not resident when
     /// their turn comes is asked for again.
     mutating func forgetLoads() {
-        for index in loading.values {
-            for ticket in loadingUsers[index].questions { questions.makeReady(ticket) }
+        for user in loadingUsers {
+            for ticket in user.questions { questions.makeReady(ticket) }
         }
         loading.removeAll()
         loadingUsers.removeAll()

@@ -60,6 +60,7 @@ extension PartitionEngine {
             let index = requestLoad(of: user)
             loadingUsers[index].questions.append(ticket)
         }
+        evict()
         return nil
     }
 

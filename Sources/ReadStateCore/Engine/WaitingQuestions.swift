@@ -26,6 +26,7 @@ struct WaitingQuestions: ~Copyable {
     private var byOffset: [(offset: Offset, ticket: Ticket)] = []
 
     var count: Int { waiting.count }
+    var hasReady: Bool { readyHead < ready.count }
     var bookkeepingCount: Int { waiting.count + ready.count + byOffset.count }
 
     subscript(ticket: Ticket) -> Waiting? { waiting[ticket] }

@@ -1,4 +1,7 @@
-// `readstates-bench cache`: what docs/cache.md says, measured again.
+// `readstates-bench cache`: what docs/cache.md says of the cache, measured again. Every peer runs
+// the same events in pieces that were made before the clock runs. Times are of the processor, not
+// of the wall, and of the fastest piece as well as of all: on a machine that others use, only the
+// ratios of one run mean much.
 
 import CBench
 import ReadStateCore
@@ -7,9 +10,18 @@ import ReadStateCore
 struct Shape {
     var name: String
     var users: Int
-    /// Most resident states; none: all fit.
+    /// Most resident states; nil: all fit.
     var capacity: Int?
+    /// Events to warm up, and as many to be measured.
     var events: Int
+
+    static let small = Shape(name: "1 M states", users: 101_000, events: 4 << 20)
+    static let middle = Shape(name: "8 M states", users: 810_000, events: 8 << 20)
+    static let large = Shape(name: "40 M states", users: 4_050_000, events: 8 << 20)
+    static let evicting = Shape(
+        name: "8 M of 32 M states", users: 3_240_000, capacity: 8_000_000, events: 8 << 20)
+    static let smallEvicting = Shape(
+        name: "1 M of 4 M states", users: 405_000, capacity: 1_000_000, events: 4 << 20)
 }
 
 /// What a peer needed for a shape.
@@ -28,16 +40,15 @@ final class Piece {
     var now = Instant(milliseconds: 0)
 }
 
-/// Runs a peer over a shape: all users resident (as far as they fit), as many events to warm up as are
-/// then measured. `inspect` sees the peer at the end.
+/// Runs a peer over a shape. `inspect` sees the peer at the end.
 func measure<P: Peer & ~Copyable>(
-    _ shape: Shape, _ peer: consuming P, inspect: (borrowing P) -> Void = { _ in }
+    _ shape: Shape, _ peer: consuming P, inspect: (borrowing P, Outcome) -> Void = { _, _ in }
 ) -> Outcome {
     var peer = peer
-    var workload = Workload(users: shape.users)
     let pieces = (0..<Piece.count).map { _ in Piece() }
+    // What the generator and the batches take is in memory before the peer is.
+    var workload = Workload(users: shape.users)
     for piece in pieces { workload.fill(&piece.batch) }
-    workload = Workload(users: shape.users)
     let before = residentBytes()
     if let capacity = shape.capacity { peer.limit(states: capacity) }
     for user in 0..<shape.users { peer.prefill(user, of: &workload) }
@@ -66,6 +77,42 @@ func measure<P: Peer & ~Copyable>(
     outcome.states = peer.residentStates
     outcome.bytesPerState = Double(residentBytes() - before) / Double(outcome.states)
     outcome.allocationsPerEvent = Double(allocations) / measured
-    inspect(peer)
+    inspect(peer, outcome)
     return outcome
+}
+
+/// Time and memory of the cache and its baselines.
+func measureThroughput(_ shapes: [Shape], prepared: Bool) {
+    for shape in shapes {
+        print("\(shape.name): ns/event fastest piece and mean, bytes a state, allocations an event")
+        func show(_ name: String, _ outcome: Outcome) {
+            print(
+                "  " + name.padding(26), rounded(outcome.fastest).leading(8),
+                rounded(outcome.mean).leading(8), rounded(outcome.bytesPerState).leading(8),
+                rounded(outcome.allocationsPerEvent, 4).leading(9))
+        }
+        var runner = CacheRunner(window: 32)
+        if prepared { runner.prepare(shape) }
+        var memory = ""
+        let cache = measure(shape, runner) { peer, outcome in
+            let charged = Double(peer.cache.chargedBytes) / Double(outcome.states)
+            memory =
+                "  charged \(rounded(charged)) bytes a state; \(peer.misses) misses,"
+                + " \(peer.evictions) evictions, \(peer.committedStates) states committed"
+        }
+        show("the cache", cache)
+        var plain = CacheRunner(window: 32, looksAhead: false)
+        if prepared { plain.prepare(shape) }
+        show("the cache, no look-ahead", measure(shape, plain))
+        let table = measure(shape, PlainTablePeer(users: shape.users))
+        show("plain table, counts only", table)
+        let dictionary = measure(shape, DictionaryPeer())
+        show("dictionaries, counts only", dictionary)
+        print(memory)
+        print(
+            "  the cache is", rounded(table.mean / cache.mean, 2),
+            "times as fast as the plain table,",
+            rounded(dictionary.mean / cache.mean, 2), "times as the dictionaries;",
+            rounded(dictionary.bytesPerState / cache.bytesPerState, 2), "times smaller than these")
+    }
 }

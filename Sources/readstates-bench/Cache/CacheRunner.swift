@@ -1,5 +1,5 @@
-// Drives the read-state cache as the engine does: look-ahead, find, touch, apply, the dirty list, commits
-// 30 s after the first change, loads of missing users and eviction of the least recent.
+// Drives the read-state cache as the engine does: look-ahead, find, touch, apply, the dirty list,
+// commits 30 s after the first change, loads of missing users and eviction of the least recent.
 
 import CBench
 import ReadStateCore
@@ -28,7 +28,8 @@ struct CacheRunner: Peer, ~Copyable {
 
     /// Applies a batch; users that are missing are loaded from the workload's own memory.
     @inline(never)
-    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant) {
+    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
+    {
         let entries = batch.entries.span
         for index in 0..<batch.count {
             if looksAhead { cache.lookAhead(batch, from: index) }
@@ -38,7 +39,8 @@ struct CacheRunner: Peer, ~Copyable {
         evict()
     }
 
-    /// The same with the time of every event; what is due is committed behind each, and counted to it.
+    /// The same with the time of every event; what is due is committed behind each, and counted to
+    /// it.
     mutating func run(
         _ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant,
         into histogram: inout Histogram
@@ -137,5 +139,47 @@ struct CacheRunner: Peer, ~Copyable {
             cache.load(loaded, channel: workload.channelID(user, index), into: slot)
         }
         evict()
+    }
+
+    /// Makes memory for a shape ahead, as a worker would for its capacity.
+    mutating func prepare(_ shape: Shape) {
+        let states = shape.capacity ?? shape.users * 11
+        precondition(cache.prepare(bytes: states * 48), "no memory for the shape")
+    }
+
+    /// A message in every channel of every user, some minutes after the one before.
+    mutating func sendToAll(_ workload: inout Workload, users: Int, round: Int) {
+        forEachChannel(workload, users: users) { user, channel, random in
+            let minute = UInt64(round) * 300_000 + random % 200_000
+            let id = (UInt64(360_000_000_000) + minute) << 22 | random & 0xFFF
+            return Event(
+                offset: .zero, user: user, channel: channel, op: .none,
+                kind: .messageSent(MessageID(id), mention: false, own: false))
+        }
+    }
+
+    /// Every user reads every channel.
+    mutating func readAll(_ workload: inout Workload, users: Int) {
+        forEachChannel(workload, users: users) { user, channel, _ in
+            Event(
+                offset: .zero, user: user, channel: channel, op: .none,
+                kind: .messageRead(MessageID(361_000_000_000 << 22)))
+        }
+    }
+
+    private mutating func forEachChannel(
+        _ workload: borrowing Workload, users: Int,
+        _ event: (UserID, ChannelID, UInt64) -> Event
+    ) {
+        let none: [Entry] = []
+        var random = Random(seed: 5)
+        for user in 0..<users {
+            let id = Workload.userID(user)
+            guard let slot = cache.find(id) else { continue }
+            for index in 0..<workload.channelCount(user) {
+                let event = event(id, workload.channelID(user, index), random.next())
+                _ = cache.apply(event, entries: none.span, to: slot)
+            }
+        }
     }
 }
