@@ -16,7 +16,7 @@ import Testing
     /// Started again without any of it: the worker notices, and replays the log.
     @Test func withNothingLeft() throws {
         let scenario = try Scenario("redis-empty", on: Self.broker) { $0.appendOnly = .off }
-        try check(scenario, ["--flush-interval", "100ms", "--allow-unsafe-redis", "true"])
+        try check(scenario, ["--flush-interval", "100ms", "--allow-unsafe-redis"])
     }
 
     /// Standing still, with its connections open.

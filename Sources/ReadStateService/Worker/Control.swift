@@ -45,6 +45,7 @@ final class Control {
     private var asked: [PartitionID: PlaceQuestion] = [:]
     private var confirming: Set<PartitionID> = []
     private var hasJoined = false
+    private var nextLetterRetry = Instant(milliseconds: 0)
     private var nextSecond = Instant(milliseconds: 0)
     private var nextGroupCommit = Instant(milliseconds: 0)
     /// Set once the process is to end: with what, and at the latest when.
@@ -143,6 +144,7 @@ extension Control {
         stopConsuming(id)
         revoking.remove(id)
         assigned.remove(id)
+        deadLetters.forget(id)
         dormant.insert(id)
         acknowledgeIfReleased()
     }
@@ -286,30 +288,43 @@ extension Control {
     }
 
     private func serveDeadLetters() {
-        let failed = { [self] (letter: DeadLetter, error: KafkaLogError) in
+        var failures: [(letter: DeadLetter, error: KafkaLogError)] = []
+        deadLetters.send { failures.append(($0, $1)) }
+        deadLetters.poll(
+            stored: {
+                shard(of: $0.partition).post(
+                    .deadLetterStored($0.partition, $0.offset, bytes: $0.byteCount))
+            }, failed: { failures.append(($0, $1)) })
+        if !failures.isEmpty { postpone(failures) }
+        if !watchesDeadLetters, let descriptor = deadLetters.wakeFileDescriptor {
+            watchesDeadLetters = (try? epoll.add(descriptor, token: Self.deadLetterToken)) != nil
+        }
+    }
+
+    /// Letters that cannot be produced stop their partitions until they can; one line for each.
+    private func postpone(_ failures: [(letter: DeadLetter, error: KafkaLogError)]) {
+        var told: Set<PartitionID> = []
+        for (letter, error) in failures where assigned.contains(letter.partition) {
+            deadLetters.postpone(letter)
+            shard(of: letter.partition).post(.deadLetterFailed(letter.partition, letter.offset))
+            guard told.insert(letter.partition).inserted else { continue }
             logger.error(
                 "dead_letter_failed",
                 [
                     "partition": .number(Int64(letter.partition.rawValue)),
                     "offset": .number(letter.offset.rawValue), "error": .text("\(error)"),
+                    "advice": "the partition is stopped until its dead letters can be produced",
                 ])
-            shard(of: letter.partition).post(
-                .deadLetterFailed(letter.partition, letter.offset, bytes: letter.byteCount))
-        }
-        deadLetters.send(failed: failed)
-        deadLetters.poll(
-            stored: {
-                shard(of: $0.partition).post(
-                    .deadLetterStored($0.partition, $0.offset, bytes: $0.byteCount))
-            }, failed: failed)
-        if !watchesDeadLetters, let descriptor = deadLetters.wakeFileDescriptor {
-            watchesDeadLetters = (try? epoll.add(descriptor, token: Self.deadLetterToken)) != nil
         }
     }
 
     private func everySecond(now: Instant) {
         guard nextSecond <= now else { return }
         nextSecond = now.advanced(byMilliseconds: 1_000)
+        if nextLetterRetry <= now {
+            nextLetterRetry = now.advanced(byMilliseconds: 5_000)
+            deadLetters.retry()
+        }
         let again = unplaced
         unplaced.removeAll()
         for question in again { place(question) }

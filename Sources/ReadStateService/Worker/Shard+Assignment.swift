@@ -20,11 +20,11 @@ extension Shard {
         case .confirmed(let id, let isOurs): confirmed(id, isOurs: isOurs, now: now)
         case .deadLetterStored(let id, let offset, let bytes):
             guard let partition = partitions[id] else { return }
-            partition.deadLetterBytes -= bytes
+            partition.deadLetterBytes = max(0, partition.deadLetterBytes - bytes)
+            partition.failedLetters.remove(offset)
             partition.isTouched = true
             partition.engine.deadLetterStored(offset)
-        case .deadLetterFailed(let id, let offset, let bytes):
-            deadLetterFailed(id, offset, bytes, now: now)
+        case .deadLetterFailed(let id, let offset): partitions[id]?.failedLetters.insert(offset)
         case .capacity(let capacity):
             self.capacity = capacity
             for partition in order { partition.engine.setCapacity(capacity) }
@@ -40,6 +40,9 @@ extension Shard {
         partition.retryAt = nil
         partition.isConfirming = false
         partition.isTouched = true
+        // What was not acknowledged when it was let go is read, and produced, again.
+        partition.deadLetterBytes = 0
+        partition.failedLetters.removeAll()
     }
 
     private func make(_ id: PartitionID) -> ShardPartition {
@@ -204,17 +207,6 @@ extension Shard {
         }
         if partition.engine.claimNeed == .afterConfirmation { partition.engine.allowClaim() }
         partition.isTouched = true
-    }
-
-    private func deadLetterFailed(
-        _ id: PartitionID, _ offset: Offset, _ bytes: Int, now: Instant
-    ) {
-        guard let partition = partitions[id] else { return }
-        partition.deadLetterBytes -= bytes
-        guard partition.engine.phase == .owned else { return }
-        detachQueue(partition)
-        partition.engine.refuse(.deadLetter)
-        partition.retryAt = now.advanced(byMilliseconds: 5_000)
     }
 
     private func end(now: Instant) {

@@ -9,7 +9,7 @@ extension Shard {
     /// Whether the partition may be read on: its engine has room, and so have its dead letters.
     func canConsume(_ partition: ShardPartition) -> Bool {
         !isStopping && partition.queue != nil && partition.revokeDeadline == nil
-            && partition.engine.wantsEvents
+            && partition.engine.wantsEvents && partition.failedLetters.isEmpty
             && partition.deadLetterBytes < settings.deadLetterByteLimit
     }
 
