@@ -1,5 +1,5 @@
-// The cache's model: dictionaries for states, arrays for the two orders, sets for the flags. A run does
-// the same random operations to both and compares everything that can be seen.
+// The cache's model: dictionaries for states, arrays for the two orders, sets for the flags. A run
+// does the same random operations to both and compares everything that can be seen.
 
 import ReadStateCore
 

@@ -52,7 +52,8 @@ extension Shard {
     }
 
     private func install(
-        _ user: UserID, _ stored: borrowing RedisLink.StoredUser, in partition: ShardPartition, now: Instant
+        _ user: UserID, _ stored: borrowing RedisLink.StoredUser, in partition: ShardPartition,
+        now: Instant
     ) throws(RedisLinkError) {
         var applied = Offset.zero
         for index in 0..<stored.count where stored.name(index).isHeader {
