@@ -3,9 +3,10 @@
 //
 // Two ideas carry all of it. A count is the size of a set: an id enters the window once, however
 // often and in whatever order it comes. And where the set does not fit, the *boundary* tells which
-// ids were counted already: plain messages leave the window before mentions and oldest first, so all
-// that left are below the oldest plain id still in it, or, when no plain one is left, not above the
-// newest known message. Below the boundary nobody knows an id from its duplicate, so none is added.
+// ids were counted already: plain messages leave the window before mentions and oldest first, so
+// all that left are below the oldest plain id still in it, or, when no plain one is left, not above
+// the newest known message. Below the boundary nobody knows an id from its duplicate, so none is
+// added.
 
 extension ReadState {
     /// Applies one event of this channel for windows of `limit` ids (0 to 1000); true if it changed
@@ -29,7 +30,9 @@ extension ReadState {
             return true
         case .messageDeleted(let range):
             var changed = false
-            for index in range.indices { changed = delete(MessageID(entries[index].first)) || changed }
+            for index in range.indices {
+                changed = delete(MessageID(entries[index].first)) || changed
+            }
             return changed
         case .mentionChanged(let id, let mentioned):
             return changeMention(of: id, to: mentioned)

@@ -59,8 +59,8 @@ package struct RedisConnection: ~Copyable {
     private var retryAt: Int64 = 0
     /// Since when the server is silent although it owes a reply; nil: it owes none.
     private var silentSince: Int64?
-    /// Why nothing can be sent any more. The server may have said more before it closed, such as the
-    /// reason, or that it has carried something out: the connection breaks when that is read.
+    /// Why nothing can be sent any more. The server may have said more before it closed, such as
+    /// the reason, or that it has carried something out: the connection breaks when that is read.
     private var sendFailure: RedisLinkError?
     /// The socket may hold more bytes than were read.
     private var isReadable = false

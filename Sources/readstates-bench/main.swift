@@ -1,4 +1,5 @@
-// Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those named.
+// Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those
+// named.
 
 let everything: [(name: String, run: () -> Void)] = [
     ("cache", { measureThroughput([.small, .middle], prepared: true) }),

@@ -113,7 +113,8 @@ enum SeedsInWork {
             signal(number) { number in
                 say("TRAP, signal \(number), in one of these:")
                 // The process is about to end; the other threads only change numbers in place.
-                for unsafeseed in unsafe SeedsInWork.seeds {
+                for thread in 0..<(unsafe SeedsInWork.seeds.count) {
+                    let seed = unsafe SeedsInWork.seeds[thread]
                     say("reproduce: readstates-simulate --seed \(seed)")
                 }
                 signal(number, SIG_DFL)

@@ -1,5 +1,5 @@
-// The cache's model: dictionaries for states, arrays for the two orders, sets for the flags. A run does
-// the same random operations to both and compares everything that can be seen.
+// The cache's model: dictionaries for states, arrays for the two orders, sets for the flags. A run
+// does the same random operations to both and compares everything that can be seen.
 
 import ReadStateCore
 
@@ -103,7 +103,7 @@ struct CacheModel: ~Copyable {
             }
         default:
             changed[event.user, default: []].insert(event.channel)
-            // A default state is not stored, and a commit cannot delete one field.
+            // Its stored field must go, which only a rewrite does.
             if states[event.user, event.channel].isDefault { rewrite.insert(event.user) }
         }
     }

@@ -127,8 +127,8 @@ import Testing
     }
 
     @Test func whatIsChargedIsGivenBack() {
-        // A cache that was filled and emptied is charged for its index only, and removeAll brings it
-        // back to where it began.
+        // A cache that was filled and emptied is charged for its index only, and removeAll brings
+        // it back to where it began.
         var cache = ReadStateCache(window: 32)
         let empty = cache.chargedBytes
         var mix = EventMix(seed: 9, users: 500, channels: 20, rare: 10)

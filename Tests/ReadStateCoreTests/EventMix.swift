@@ -1,5 +1,5 @@
-// Random events that look for trouble: few users and channels, ids that are mostly new but also late,
-// repeated, deleted before they come, years apart or as large as ids get.
+// Random events that look for trouble: few users and channels, ids that are mostly new but also
+// late, repeated, deleted before they come, years apart or as large as ids get.
 
 import ReadStateCore
 
@@ -37,7 +37,9 @@ struct EventMix {
 
     private mutating func kind() -> Event.Kind {
         if !random.chance(rare) {
-            if random.chance(25) { return .messageRead(MessageID(random.chance(60) ? newest : known())) }
+            if random.chance(25) {
+                return .messageRead(MessageID(random.chance(60) ? newest : known()))
+            }
             let id = random.chance(85) ? fresh() : known()
             return .messageSent(
                 MessageID(id), mention: random.chance(20), own: random.chance(8))

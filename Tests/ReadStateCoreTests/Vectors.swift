@@ -1,5 +1,5 @@
-// The rules' test vectors (schemas/vectors.jsonl): each line a window size, events in the order of the
-// log, and what must be answered afterwards.
+// The rules' test vectors (schemas/vectors.jsonl): each line a window size, events in the order of
+// the log, and what must be answered afterwards.
 
 import Foundation
 import ReadStateCore
@@ -13,8 +13,8 @@ struct Vector {
         var lastMessage: MessageID
         var unreadCount: Int
         var mentionCount: Int
-        /// Whether the answer must claim to be exact. Where it need not, counts that do not claim it
-        /// may be upper bounds.
+        /// Whether the answer must claim to be exact. Where it need not, counts that do not claim
+        /// it may be upper bounds.
         var exact: Bool?
     }
 

@@ -3,8 +3,8 @@ import Testing
 
 /// What operators write as `--redis` is understood or refused with the reason.
 struct AddressTests {
+    /// Each form of address gives its server, database and credentials.
     @Test(
-        "Each form of address gives its server, database and credentials",
         arguments: [
             ("redis://h", "h", UInt16(6379), 0, nil, "redis://h:6379/0"),
             ("redis://h:1/", "h", 1, 0, nil, "redis://h:1/0"),
@@ -45,8 +45,8 @@ struct AddressTests {
                 == RedisAddress(.tcp(host: "h", port: 6379), username: "you", password: "new"))
     }
 
+    /// What is no address is refused, and the refusal does not quote the password.
     @Test(
-        "What is no address is refused, and the refusal does not quote the password",
         arguments: [
             "", "h:6379", "http://h", "rediss://u:s3cret@h", "redis://", "redis://u:s3cret@",
             "redis://u:s3cret@h:0", "redis://u:s3cret@h:65536", "redis://u:s3cret@h:x",

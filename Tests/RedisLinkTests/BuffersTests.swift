@@ -34,8 +34,8 @@ struct BuffersTests {
         }
     }
 
+    /// Numbers are written as Swift spells them and read back.
     @Test(
-        "Numbers are written as Swift spells them and read back",
         arguments: [
             0, 1, 9, 10, 12_345, UInt64(Int64.max), UInt64.max,
         ])
@@ -51,8 +51,8 @@ struct BuffersTests {
         #expect(hexadecimal.bytes.hexadecimal == number)
     }
 
+    /// What is not a number as we write it is none.
     @Test(
-        "What is not a number as we write it is none",
         arguments: [
             "", "-1", "+1", " 1", "1 ", "01", "00", "1a", "18446744073709551616",
             "99999999999999999999",
@@ -100,8 +100,8 @@ struct BuffersTests {
         #expect(pairs.contains { $0.0 != $0.1 }, "workers spread")
     }
 
+    /// A server's error is told by its first word.
     @Test(
-        "A server's error is told by its first word",
         arguments: [
             ("LOADING Redis is loading", RedisLinkError.Kind.loading, true),
             ("READONLY You can't write", .readOnly, true), ("OOM command", .outOfMemory, true),

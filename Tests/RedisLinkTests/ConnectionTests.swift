@@ -58,8 +58,8 @@ struct ConnectionTests {
         #expect(byIndex == expected, "access by index finds elements behind nested ones")
     }
 
-    @Test(
-        "Replies that arrive byte by byte are the replies that arrive at once", arguments: [1, 7])
+    /// Replies that arrive byte by byte are the replies that arrive at once.
+    @Test(arguments: [1, 7])
     func sliced(size: Int) throws {
         let server = try RedisServer()
         let proxy = SlicingProxy(to: server)
@@ -175,8 +175,8 @@ struct ConnectionTests {
         #expect(reply == [.status("PONG")])
     }
 
-    @Test(
-        "A server that says nothing while it owes a reply is given up at the deadline, not before")
+    /// A server that says nothing while it owes a reply is given up at the deadline, not before.
+    @Test
     func silence() throws {
         let server = try RedisServer()
         let link = try Link(ready: server) { $0.replyTimeoutMilliseconds = 10_000 }

@@ -32,8 +32,8 @@ struct KeysTests {
         }
     }
 
+    /// A namespace has nothing that could end a hash tag or a name.
     @Test(
-        "A namespace has nothing that could end a hash tag or a name",
         arguments: [
             "", "a b", "a:b", "{a}", "a}", "ä", "a\n", String(repeating: "a", count: 65),
         ])
@@ -41,8 +41,8 @@ struct KeysTests {
         #expect(throws: RedisLinkError.self) { try Keys(namespace: namespace) }
     }
 
+    /// A reply goes to no key of the namespace but the reply lists.
     @Test(
-        "A reply goes to no key of the namespace but the reply lists",
         arguments: [
             ("x", true), ("rs", true), ("rs2:meta", true), ("rs:reply:1", true),
             ("{rs2:1}:a", true),

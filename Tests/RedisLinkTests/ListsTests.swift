@@ -135,8 +135,8 @@ struct ListsTests {
         #expect(lengths == [.integer(16), .integer(17)])
     }
 
+    /// A name that is another kind of key is left as it was, its expiry too.
     @Test(
-        "A name that is another kind of key is left as it was, its expiry too",
         arguments: [
             ["SET", "k", "v"], ["HSET", "k", "f", "v"], ["SADD", "k", "v"],
             ["ZADD", "k", "1", "v"],

@@ -155,8 +155,8 @@ struct ProtocolTests {
         #expect(try server.keys("*:user:*") == [keys.user(1), keys.user(4)])
     }
 
+    /// A user of any number of states is written whole, beside small ones.
     @Test(
-        "A user of any number of states is written whole, beside small ones",
         arguments: [
             1998, 1999, 2000, 2001, 4000, 5000,
         ])

@@ -14,8 +14,8 @@ struct ServerCheckTests {
         #expect(try findings(RedisServer()).isEmpty)
     }
 
+    /// A server that evicts is refused, one that could is warned of.
     @Test(
-        "A server that evicts is refused, one that could is warned of",
         arguments: [
             ("100mb", ServerFinding.Severity.unsafe), ("0", .warning),
         ])

@@ -32,6 +32,17 @@ private func claim(_ engine: inout PartitionEngine, _ number: UInt64, _ stored: 
     }
 }
 
+/// The macro takes no engine, which cannot be copied.
+private func nextCommit(_ engine: inout PartitionEngine) throws -> Commit {
+    let commit = engine.nextCommit(now: later)
+    return try #require(commit)
+}
+
+private func nextLoad(_ engine: inout PartitionEngine) throws -> Load {
+    let load = engine.nextLoad()
+    return try #require(load)
+}
+
 private func sent(_ offset: Int64, user: UInt64 = 7, _ message: UInt64) -> Event {
     Event(
         offset: Offset(offset), user: UserID(user), channel: ChannelID(1), op: .none,

@@ -21,7 +21,7 @@ enum ImportTable {
         ],
         "Simulator": ["ReadStateCore", "ReadStateWire"],
         "readstates-simulate": ["Simulator", "Glibc", "Synchronization"],
-        "readstates-bench": ["ReadStateCore", "ReadStateWire", "CMemory", "Glibc"],
+        "readstates-bench": ["ReadStateCore", "ReadStateWire", "CBench", "Glibc"],
         // Shares nothing with what it tests.
         "TestSupport": ["Foundation", "FoundationEssentials", "Glibc", "Synchronization"],
     ]

@@ -1,4 +1,4 @@
-// What a benchmark must see and Swift cannot say: every call of malloc, and the processor's own clock.
+// What a benchmark must see and Swift cannot say: each call of malloc, the processor's own clock.
 #pragma once
 #include <stdint.h>
 

@@ -11,7 +11,8 @@ static inline void cmemory_prefetch(const void *address) { __builtin_prefetch(ad
 /// takes milliseconds.
 void *cmemory_reserve(size_t bytes);
 
-/// The same memory in a larger range, perhaps elsewhere; nothing is copied. Null: no room, nothing done.
+/// The same memory in a larger range, perhaps elsewhere; nothing is copied. Null: no room, and
+/// nothing was done.
 void *cmemory_extend(void *start, size_t bytes, size_t newBytes);
 
 /// Gives the range back.

@@ -1,14 +1,15 @@
-// A read state in 16 bytes, beside its 8 bytes of channel id. Most states, most of the time, are one of
-// a few simple ones: nothing unread, or one message unread and that the newest. They need two ids that
-// lie near each other, so the first word holds the newest message and the second the distance to the
-// other one, with three bits that tell what the distance means:
+// A read state in 16 bytes, beside its 8 bytes of channel id. Most states, most of the time, are
+// one of a few simple ones: nothing unread, or one message unread and that the newest. They need
+// two ids that lie near each other, so the first word holds the newest message and the second the
+// distance to the other one, with three bits that tell what the distance means:
 //
 //   message | 0 | last message (63 bits) |
 //   rest    | mode (3) | distance (61)   |
 //
-// Everything else (two or more unread, counts beyond the window, a rewind, deleted ids, an author who
-// has not caught up) is *extended*: the rest refers to a side block (SideBlock.swift). The newest
-// message stays in place, so a state's line tells whether a message is new without leaving it.
+// Everything else (two or more unread, counts beyond the window, a rewind, deleted ids, an author
+// who has not caught up) is *extended*: the rest refers to a side block (SideBlock.swift). The
+// newest message stays in place, so a state's line tells whether a message is new without leaving
+// it.
 //
 //   message | 1 | last message (63 bits) |
 //   rest    | class (8) | removed (4) | flags (8) | stride (2) | count (10) | block (32) |
@@ -88,8 +89,8 @@ struct PackedState: BitwiseCopyable, Equatable {
         var changed: Bool
     }
 
-    /// The state after a newer message of somebody else; nil if that is not this short a matter, or the
-    /// message is not newer. For windows of 1 or more.
+    /// The state after a newer message of somebody else; nil if that is not this short a matter, or
+    /// the message is not newer. For windows of 1 or more.
     @inline(__always)
     func sent(_ id: UInt64, mention: Bool) -> PackedState? {
         guard id > message else { return nil }

@@ -1,5 +1,5 @@
-// Questions, answered from the packed form. A state that is default, left or not there at all is answered
-// as the default state and not listed.
+// Questions, answered from the packed form. A state that is default, left or not there at all is
+// answered as the default state and not listed.
 
 extension ReadStateCache {
     /// The answer for one channel.
@@ -77,7 +77,8 @@ extension ReadStateCache {
         guard side.hasBlock else { return summary(of: .fresh, in: channel) }
         var unread = side.count
         var mentions = side.has(SideBlock.Flag.impliedMention) ? 1 : 0
-        for index in 0..<side.entryCount where side.entry(index, in: slab.region) & side.mentionBit != 0 {
+        for index in 0..<side.entryCount
+        where side.entry(index, in: slab.region) & side.mentionBit != 0 {
             mentions += 1
         }
         if side.has(SideBlock.Flag.older) {

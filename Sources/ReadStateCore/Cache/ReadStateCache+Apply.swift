@@ -1,7 +1,7 @@
-// Events, applied where the states are. What happens nearly always has a short way of its own that works
-// on the packed form: a newer message, a read, an own message, and the same on states with a window.
-// Everything else is unpacked, put through the rules (`ReadState+Apply`), and packed again. Tests hold
-// the short ways against the rules, event by event.
+// Events, applied where the states are. What happens nearly always has a short way of its own that
+// works on the packed form: a newer message, a read, an own message, and the same on states with a
+// window. Everything else is unpacked, put through the rules (`ReadState+Apply`), and packed again.
+// Tests hold the short ways against the rules, event by event.
 
 extension ReadStateCache {
     /// Applies an event of the user at `slot`; true if it changed anything.
@@ -18,7 +18,8 @@ extension ReadStateCache {
     }
 
     @inline(never)
-    private mutating func applyRare(_ event: Event, _ entries: Span<Entry>, _ slot: UInt32) -> Bool {
+    private mutating func applyRare(_ event: Event, _ entries: Span<Entry>, _ slot: UInt32) -> Bool
+    {
         switch event.kind {
         case .readMany(let range):
             var changed = false
@@ -90,8 +91,8 @@ extension ReadStateCache {
 
     // MARK: Windows in place
 
-    /// A second unread message makes a state extended: the first goes into a side block, the newer one
-    /// is implied by the state.
+    /// A second unread message makes a state extended: the first goes into a side block, the newer
+    /// one is implied by the state.
     private mutating func sendSecond(
         _ id: UInt64, _ mention: Bool, _ state: PackedState, _ place: StatePlace, _ slot: UInt32
     ) -> PackedState? {
@@ -154,7 +155,9 @@ extension ReadStateCache {
         guard older < .max else { return false }
         var index = 0
         let count = side.entryCount
-        while index < count, side.entry(index, in: slab.region) & side.mentionBit != 0 { index &+= 1 }
+        while index < count, side.entry(index, in: slab.region) & side.mentionBit != 0 {
+            index &+= 1
+        }
         guard index < count else { return false }
         let start = side.offset &+ side.entries
         slab.copy(

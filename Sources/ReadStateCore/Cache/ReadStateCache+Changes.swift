@@ -1,7 +1,7 @@
-// What a commit writes of a user. Each state carries a bit that says whether it changed since it was last
-// taken; it sits in the channel's word, so that looking for changes among thousands of states reads
-// eight bytes of each. A user that was erased, one with a state that became the default one, or one of
-// whose commits was lost, is written whole.
+// What a commit writes of a user. Each state carries a bit that says whether it changed since it
+// was last taken; it sits in the channel's word, so that looking for changes among thousands of
+// states reads eight bytes of each. A user that was erased, one with a state that became the
+// default one, or one of whose commits was lost, is written whole.
 
 extension ReadStateCache {
     /// Whether the next commit replaces all that is stored of the user.

@@ -1,6 +1,7 @@
-// What the store does not have yet: a list of dirty users, oldest change first. A user enters it with
-// its first change and stays where it is until a commit takes it out, however often it changes
-// meanwhile; while that commit is on its way it may become dirty again. Only dirty users have an entry.
+// What the store does not have yet: a list of dirty users, oldest change first. A user enters it
+// with its first change and stays where it is until a commit takes it out, however often it changes
+// meanwhile; while that commit is on its way it may become dirty again. Only dirty users have an
+// entry.
 
 /// A dirty user's place in the list.
 struct DirtyEntry: BitwiseCopyable {
@@ -15,8 +16,8 @@ struct DirtyEntry: BitwiseCopyable {
 }
 
 extension ReadStateCache {
-    /// Enters a user whose states changed with the event at an offset; nothing if it is dirty already.
-    /// Offsets never go down from one call to the next.
+    /// Enters a user whose states changed with the event at an offset; nothing if it is dirty
+    /// already. Offsets never go down from one call to the next.
     package mutating func markDirty(_ user: UserSlot, at offset: Offset, now: Instant) {
         let slot = user.rawValue
         if records[slot].dirty != none { return }

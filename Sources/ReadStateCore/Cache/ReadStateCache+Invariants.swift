@@ -1,5 +1,5 @@
-// What must hold between any two operations, for tests and the simulator. Costs as much as everything
-// that is resident; never called in a worker.
+// What must hold between any two operations, for tests and the simulator. Costs as much as
+// everything that is resident; never called in a worker.
 
 extension ReadStateCache {
     /// Traps, with a sentence, where the cache contradicts itself.
@@ -10,7 +10,8 @@ extension ReadStateCache {
         index.forEachSlot { slot in
             let record = records[slot]
             precondition(record.has(UserRecord.Flag.resident), "the index names residents only")
-            precondition(index.find(record.user, in: records) == slot, "a user is found at its slot")
+            precondition(
+                index.find(record.user, in: records) == slot, "a user is found at its slot")
             users += 1
             states += Int(record.count)
             blockBytes += checkBlock(of: record, at: slot)

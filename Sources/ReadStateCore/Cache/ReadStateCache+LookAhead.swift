@@ -1,6 +1,6 @@
-// Look-ahead: what the next events of a batch will touch is asked for before they come. Each stage looks
-// at one event, a fixed number of places ahead of the one being applied, and reads only what the stage
-// before has asked for some events earlier:
+// Look-ahead: what the next events of a batch will touch is asked for before they come. Each stage
+// looks at one event, a fixed number of places ahead of the one being applied, and reads only what
+// the stage before has asked for some events earlier:
 //
 //   24 ahead  the line of the index where the user's search begins
 //   18 ahead  the index entry, so the record
@@ -9,8 +9,8 @@
 //    3 ahead  the state, so its side block
 //
 // Asking too early loses lines again, too late hides too little; between 12 and 32 it makes no
-// difference. Events may change what was found here before it is used, so it is only a hint where to look
-// first: whoever takes it checks that the user or the channel is the right one.
+// difference. Events may change what was found here before it is used, so it is only a hint where
+// to look first: whoever takes it checks that the user or the channel is the right one.
 
 /// What the stages hand on to each other, by the event's place in its batch.
 struct LookAhead: ~Copyable {

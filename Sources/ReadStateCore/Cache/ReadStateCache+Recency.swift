@@ -1,5 +1,5 @@
-// Who was used last: one list through the users' records, newest first. It is exact, since what it costs
-// is small beside the wait for the records themselves, which look-ahead hides.
+// Who was used last: one list through the users' records, newest first. It is exact, since what it
+// costs is small beside the wait for the records themselves, which look-ahead hides.
 
 extension ReadStateCache {
     /// Makes a user the most recent one; a leaving one stays after all.

@@ -1,7 +1,8 @@
-// A user's states: one block, the channels first and side by side, since a search reads only those, then
-// the states. States are added behind each other and never leave before their user does, so a state's
-// place among its user's is fixed. Up to 64 channels are searched one after the other; a larger block
-// ends with an index, places numbered in 16 bits (32 where there are more states than that counts).
+// A user's states: one block, the channels first and side by side, since a search reads only those,
+// then the states. States are added behind each other and never leave before their user does, so a
+// state's place among its user's is fixed. Up to 64 channels are searched one after the other; a
+// larger block ends with an index, places numbered in 16 bits (32 where there are more states than
+// that counts).
 //
 //   | owner, unused (8) | channel with change bit (8 each) | state (16 each) | index, if over 64 |
 
@@ -39,7 +40,8 @@ extension ReadStateCache {
         }
     }
 
-    /// The size at the end of the n-th of the eight steps to a doubling, beginning above 2^exponent.
+    /// The size at the end of the n-th of the eight steps to a doubling, beginning above
+    /// 2^exponent.
     private static func step(_ number: Int, from exponent: Int) -> Int {
         (8 + number % 8 + 1) << (exponent - 3 + number / 8)
     }
@@ -122,8 +124,8 @@ extension ReadStateCache {
         return nil
     }
 
-    /// The place of a channel by the block's index; -1 if it is not there. Takes the region, not the
-    /// cache: a large value is copied when it is handed to a function that is not inlined.
+    /// The place of a channel by the block's index; -1 if it is not there. Takes the region, not
+    /// the cache: a large value is copied when it is handed to a function that is not inlined.
     @inline(never)
     private static func locateIndexed(
         _ channel: UInt64, _ channels: Int, _ capacity: Int, in region: borrowing Region

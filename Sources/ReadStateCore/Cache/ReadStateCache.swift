@@ -8,16 +8,17 @@
 //      |
 //   block    | owner | channels ... | states ... | channel index if there are many |
 //      |                 8 each        16 each
-//   side     | owner | last read | window ids ... |        states with two or more unread and the like
+//   side     | owner | last read | window ids ... |       states with two or more unread
 //
 // Everything is plain memory in a few regions that grow without copying; links are 32-bit numbers.
-// Nothing in here is reference counted, and no event allocates. What takes time is waiting for memory:
-// an event touches five or six lines that are in no processor cache, one after the other, each telling
-// where the next one is. `lookAhead` walks these steps for the coming events, so that the waits run
-// side by side; it makes the difference between 190 and 70 ns (docs/cache.md).
+// Nothing in here is reference counted, and no event allocates. What takes time is waiting for
+// memory: an event touches five or six lines that are in no processor cache, one after the other,
+// each telling where the next one is. `lookAhead` walks these steps for the coming events, so that
+// the waits run side by side; it makes the difference between 190 and 70 ns (docs/cache.md).
 //
 // Files by aspect: Region, Slab, UserIndex, PackedState and SideBlock are the parts; `+Recency`,
-// `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+LookAhead` and `+Invariants` the operations.
+// `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+LookAhead` and `+Invariants` the
+// operations.
 
 /// A resident user's place in the cache, for as long as it is resident.
 package struct UserSlot: Hashable, Sendable {
@@ -101,8 +102,8 @@ package struct ReadStateCache: ~Copyable {
     package var userCount: Int { index.count }
 
     /// Bytes that the resident users take, all in: blocks of states, side blocks, records, dirty
-    /// entries, and the index as it is. Memory that is held free for reuse is not charged: at most a
-    /// sixty-fourth of the blocks, and as much in empty pages.
+    /// entries, and the index as it is. Memory that is held free for reuse is not charged: at most
+    /// a sixty-fourth of the blocks, and as much in empty pages.
     package var chargedBytes: Int {
         slab.liveBytes + userCount * Table<UserRecord>.stride
             + dirtyCount * Table<DirtyEntry>.stride + index.bytes
@@ -179,9 +180,10 @@ package struct ReadStateCache: ~Copyable {
 }
 
 extension ReadStateCache {
-    /// Makes the memory for about `bytes` bytes of users ahead of them, in huge pages where the machine
-    /// has some: later nobody waits for a page, and fewer lines are far away. Takes some 2 ms for each
-    /// megabyte, so it is for the start, before there are events. False if it could not.
+    /// Makes the memory for about `bytes` bytes of users ahead of them, in huge pages where the
+    /// machine has some: later nobody waits for a page, and fewer lines are far away. Takes some 2
+    /// ms for each megabyte, so it is for the start, before there are events. False if it could
+    /// not.
     package mutating func prepare(bytes: Int) -> Bool {
         // At 10 states a user: 82 % blocks, 10 % records, 4 % index, 2 % dirty entries.
         slab.populate(bytes / 100 * 82) && records.populate(bytes / 100 * 10)

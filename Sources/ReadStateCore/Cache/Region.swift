@@ -1,15 +1,15 @@
 // Memory that grows without being copied. A region is a range of addresses, far larger than what is
 // used of it; a page of it becomes memory when it is first touched. So an array in a region has no
-// moment at which it doubles and copies itself, which at 8 million read states would stop everything
-// for tens of milliseconds.
+// moment at which it doubles and copies itself, which at 8 million read states would stop
+// everything for tens of milliseconds.
 //
-// Small regions start with few addresses, since a process may hold the caches of 256 partitions; the
-// page table entries of at most 16 MB are moved when one of them becomes a large one.
+// Small regions start with few addresses, since a process may hold the caches of 256 partitions;
+// the page table entries of at most 16 MB are moved when one of them becomes a large one.
 
 import CMemory
 
-/// A growing range of memory, zero where never written. Safe: every access is checked against `used`
-/// in debug builds, and offsets come only from the structures that live in the region.
+/// A growing range of memory, zero where never written. Safe: every access is checked against
+/// `used` in debug builds, and offsets come only from the structures that live in the region.
 @safe struct Region: ~Copyable {
     /// Owned: reserved in `init` or `extend`, released in `deinit`.
     private var start: UnsafeMutableRawPointer
@@ -39,7 +39,8 @@ import CMemory
     }
 
     private mutating func extend(to bytes: Int) {
-        // Where address space is rationed, the large range may be refused: then it grows by doubling.
+        // Where address space is rationed, the large range may be refused: then it grows by
+        // doubling.
         for size in [bytes <= Self.middle ? Self.middle : Self.largest, 2 * bytes]
         where size >= bytes {
             // The range is ours, and no pointer into it outlives a mutation of this region.

@@ -6,9 +6,9 @@
 //   | owner (4) | state (2) | base (8) | older (4+4) | rewind (8) | own (8) | removed (8 each) |
 //   | distance and mention (6 to 8) | ... oldest first, without the newest where implied ...  |
 //
-// The base is the last read id; if nothing was ever read it is the oldest id of the window, for then
-// the distances would all be as long as an id. Owner and state (the low bits of the state's place
-// among its user's) find the state that refers to the block when the slab moves it.
+// The base is the last read id; if nothing was ever read it is the oldest id of the window, for
+// then the distances would all be as long as an id. Owner and state (the low bits of the state's
+// place among its user's) find the state that refers to the block when the slab moves it.
 
 /// The `rest` of an extended state: where its side block is, and how to read it.
 struct SideBlock: BitwiseCopyable {

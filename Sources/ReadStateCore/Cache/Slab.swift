@@ -1,16 +1,17 @@
-// Blocks of many sizes in one region, packed. Blocks of one size class fill pages of their own, 16 KB
-// for small ones and sixteen times as much for each further tier, so that a page holds at least eight
-// blocks and its unused rest stays small. What of a page was never used is not memory yet.
+// Blocks of many sizes in one region, packed. Blocks of one size class fill pages of their own, 16
+// KB for small ones and sixteen times as much for each further tier, so that a page holds at least
+// eight blocks and its unused rest stays small. What of a page was never used is not memory yet.
 //
 //   region  | page of class 3 | page of class 9 | free | page of class 3 | ...
 //   page    | block | block | free block | block | ... | rest |
 //   block   | owner (4 bytes) | the owner's bytes ...                |
 //
-// A freed block goes to its class's free list and is the first to be used again, while its lines are
-// still near. When more than a sixty-fourth of a class is free, its last block moves into the hole,
-// and pages that become empty return to the pool: that is what the owner in each block is for, the
-// one who holds the only reference must be told. Without moving, a cache whose users change their
-// sizes over a day would fragment for ever; moving at every free would cost three cache misses each.
+// A freed block goes to its class's free list and is the first to be used again, while its lines
+// are still near. When more than a sixty-fourth of a class is free, its last block moves into the
+// hole, and pages that become empty return to the pool: that is what the owner in each block is
+// for, the one who holds the only reference must be told. Without moving, a cache whose users
+// change their sizes over a day would fragment for ever; moving at every free would cost three
+// cache misses each.
 //
 // A reference is 32 bits, in units of 8 bytes: 32 GB of blocks in one partition.
 
@@ -49,8 +50,8 @@ struct Slab: ~Copyable {
 
     private(set) var region = Region()
     private var classes = Table<Class>()
-    /// For each small page's number, of the pages that begin there: the page before it in its class,
-    /// or the next free one of its tier.
+    /// For each small page's number, of the pages that begin there: the page before it in its
+    /// class, or the next free one of its tier.
     private var links = Table<UInt32>()
     /// Free pages by tier: those whose memory is kept, and those that gave it back.
     private var keptPages = InlineArray<5, UInt32>(repeating: none)
@@ -116,8 +117,8 @@ struct Slab: ~Copyable {
         classes[UInt32(number)] = sizeClass
     }
 
-    /// One step towards a packed class: gives up its last block, after moving it into a hole if it is
-    /// in use. Nil when there is nothing (more) to tell to an owner.
+    /// One step towards a packed class: gives up its last block, after moving it into a hole if it
+    /// is in use. Nil when there is nothing (more) to tell to an owner.
     mutating func compact(_ number: UInt8) -> Relocation? {
         var sizeClass = classes[UInt32(number)]
         defer { classes[UInt32(number)] = sizeClass }

@@ -1,15 +1,16 @@
-// From a user's id to its slot: open addressing with linear probing. An entry is 8 bytes, 32 bits of
-// the id's hash and the slot plus one, so that the user's record is only looked at where the hashes
-// agree. An entry's home is hash * capacity / 2^32, which keeps homes in the order of hashes.
+// From a user's id to its slot: open addressing with linear probing. An entry is 8 bytes, 32 bits
+// of the id's hash and the slot plus one, so that the user's record is only looked at where the
+// hashes agree. An entry's home is hash * capacity / 2^32, which keeps homes in the order of
+// hashes.
 //
-// That order is what lets the table grow without a stop. A larger table is begun beside the old one,
-// and every insertion moves a few entries over, from the old table's start towards its end:
+// That order is what lets the table grow without a stop. A larger table is begun beside the old
+// one, and every insertion moves a few entries over, from the old table's start towards its end:
 //
 //   old   | moved, given back | cursor: an empty place before it | entries still here |
 //   new   | entries moved so far, in the same order | empty                           |
 //
-// A user whose old home is below the cursor is in the new table, any other in the old one, so that a
-// search looks into one table only. Probing never wraps around; the table's end is open instead.
+// A user whose old home is below the cursor is in the new table, any other in the old one, so that
+// a search looks into one table only. Probing never wraps around; the table's end is open instead.
 // Removal moves later entries back, so there are no tombstones to clean up.
 
 /// Which slot holds a user.
@@ -155,8 +156,8 @@ struct UserIndex: ~Copyable {
         }
     }
 
-    /// The slot of the first entry that has the hash, `none` if there is none: the user's own, except
-    /// once in billions. Looks at no record.
+    /// The slot of the first entry that has the hash, `none` if there is none: the user's own,
+    /// except once in billions. Looks at no record.
     @inline(__always)
     func probableSlot(hash: UInt32) -> UInt32 {
         if old.home(hash) < cursor { return Self.probableSlot(hash, in: table) }
@@ -185,8 +186,9 @@ struct UserIndex: ~Copyable {
         migrate(Self.step)
     }
 
-    /// Moves the entries of at least `steps` places on, up to the next empty one: no entry's way from
-    /// its home leads across an empty place, so the cursor parts the entries as it parts the homes.
+    /// Moves the entries of at least `steps` places on, up to the next empty one: no entry's way
+    /// from its home leads across an empty place, so the cursor parts the entries as it parts the
+    /// homes.
     private mutating func migrate(_ steps: Int) {
         let end = old.places
         let from = cursor

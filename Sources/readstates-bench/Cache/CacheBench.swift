@@ -1,7 +1,7 @@
-// `readstates-bench cache`: what docs/cache.md says of the cache, measured again. Every peer runs the
-// same events in pieces that were made before the clock runs. Times are of the processor, not of the
-// wall, and of the fastest piece as well as of all: on a machine that others use, only the ratios of one
-// run mean much.
+// `readstates-bench cache`: what docs/cache.md says of the cache, measured again. Every peer runs
+// the same events in pieces that were made before the clock runs. Times are of the processor, not
+// of the wall, and of the fastest piece as well as of all: on a machine that others use, only the
+// ratios of one run mean much.
 
 import CBench
 import ReadStateCore
@@ -110,7 +110,8 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool) {
         show("dictionaries, counts only", dictionary)
         print(memory)
         print(
-            "  the cache is", rounded(table.mean / cache.mean, 2), "times as fast as the plain table,",
+            "  the cache is", rounded(table.mean / cache.mean, 2),
+            "times as fast as the plain table,",
             rounded(dictionary.mean / cache.mean, 2), "times as the dictionaries;",
             rounded(dictionary.bytesPerState / cache.bytesPerState, 2), "times smaller than these")
     }

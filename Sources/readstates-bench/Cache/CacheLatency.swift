@@ -1,5 +1,5 @@
-// Single events: how long each takes, and the longest against an empty loop of the same run. Growth is
-// part of it: from nothing to four million users without a stop.
+// Single events: how long each takes, and the longest against an empty loop of the same run. Growth
+// is part of it: from nothing to four million users without a stop.
 
 import CBench
 import ReadStateCore

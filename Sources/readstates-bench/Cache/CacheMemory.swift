@@ -1,5 +1,5 @@
-// What a read state costs in memory: charged and resident, with nothing unread and with windows, before
-// and after users came and went.
+// What a read state costs in memory: charged and resident, with nothing unread and with windows,
+// before and after users came and went.
 
 import ReadStateCore
 
@@ -15,9 +15,11 @@ func measureMemory(users: Int) {
         let resident = Double(residentBytes() - before) / states
         let charged = Double(cache.chargedBytes) / states
         print(
-            "  " + what.padding(44), rounded(charged, 2).leading(7), rounded(resident, 2).leading(7),
+            "  " + what.padding(44), rounded(charged, 2).leading(7),
+            rounded(resident, 2).leading(7),
             unread > 0
-                ? "  \(rounded((charged - bare) * states / Double(unread), 2)) an unread message" : "")
+                ? "  \(rounded((charged - bare) * states / Double(unread), 2)) an unread message"
+                : "")
     }
     var bare = 0.0
     for user in 0..<users { runner.prefill(user, of: &workload) }

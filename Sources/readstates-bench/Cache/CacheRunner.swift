@@ -1,5 +1,5 @@
-// Drives the read-state cache as the engine does: look-ahead, find, touch, apply, the dirty list, commits
-// 30 s after the first change, loads of missing users and eviction of the least recent.
+// Drives the read-state cache as the engine does: look-ahead, find, touch, apply, the dirty list,
+// commits 30 s after the first change, loads of missing users and eviction of the least recent.
 
 import CBench
 import ReadStateCore
@@ -28,7 +28,8 @@ struct CacheRunner: Peer, ~Copyable {
 
     /// Applies a batch; users that are missing are loaded from the workload's own memory.
     @inline(never)
-    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant) {
+    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
+    {
         let entries = batch.entries.span
         for index in 0..<batch.count {
             if looksAhead { cache.lookAhead(batch, from: index) }
@@ -38,7 +39,8 @@ struct CacheRunner: Peer, ~Copyable {
         evict()
     }
 
-    /// The same with the time of every event; what is due is committed behind each, and counted to it.
+    /// The same with the time of every event; what is due is committed behind each, and counted to
+    /// it.
     mutating func run(
         _ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant,
         into histogram: inout Histogram

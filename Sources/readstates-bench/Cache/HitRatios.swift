@@ -1,5 +1,6 @@
-// Would another order of eviction hit more often? Exact recency against SIEVE and S3-FIFO on the same
-// users, alone and with fan-out, where one message goes to many users at once, most of whom are away.
+// Would another order of eviction hit more often? Exact recency against SIEVE and S3-FIFO on the
+// same users, alone and with fan-out, where one message goes to many users at once, most of whom
+// are away.
 
 /// A policy over numbered users: whether a user was there, and it is there afterwards.
 protocol Eviction {
@@ -75,8 +76,8 @@ struct Sieve: Eviction {
     }
 }
 
-/// S3-FIFO: a tenth of the room for newcomers, the rest for those that came back, and a memory of who
-/// left the first.
+/// S3-FIFO: a tenth of the room for newcomers, the rest for those that came back, and a memory of
+/// who left the first.
 struct ThreeQueues: Eviction {
     private enum Place: UInt8 { case away, small, main, ghost }
     private var place: [Place]
@@ -202,7 +203,8 @@ private struct IntrusiveList {
     }
 }
 
-/// Share of touches that found their user, in percent; a twentieth of the messages go to 200 users each.
+/// Share of touches that found their user, in percent; a twentieth of the messages go to 200 users
+/// each.
 private func hitRatio(_ policy: consuming some Eviction, users: Int, fanOut: Bool) -> Double {
     var policy = policy
     let zipf = Zipf(count: users)

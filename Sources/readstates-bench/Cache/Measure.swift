@@ -82,9 +82,13 @@ func idleHistogram(seconds: Double) -> Histogram {
 
 extension String {
     /// Filled up with spaces behind it.
-    func padding(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+    func padding(_ width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
     /// Filled up with spaces before it.
-    func leading(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+    func leading(_ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - count)) + self
+    }
 }
 
 func rounded(_ value: Double, _ digits: Int = 1) -> String {
@@ -93,7 +97,8 @@ func rounded(_ value: Double, _ digits: Int = 1) -> String {
     return digits == 0 ? String(Int(number)) : String(number)
 }
 
-/// Nanoseconds that the process was running: what others do on the machine is only felt in its caches.
+/// Nanoseconds that the process was running: what others do on the machine is only felt in its
+/// caches.
 func cpuNanoseconds() -> Double {
     var time = timespec()
     // The clock writes into our own structure.

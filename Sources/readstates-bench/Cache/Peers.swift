@@ -1,5 +1,5 @@
-// The baselines: the same events, the same exact recency, commits after 30 simulated seconds and eviction
-// of the least recent, but counts only (no windows), which spares them most of the rules.
+// The baselines: the same events, the same exact recency, commits after 30 simulated seconds and
+// eviction of the least recent, but counts only (no windows), which spares them most of the rules.
 
 import ReadStateCore
 
@@ -74,7 +74,8 @@ struct DictionaryPeer: Peer, ~Copyable {
         evict()
     }
 
-    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant) {
+    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
+    {
         for index in 0..<batch.count {
             let event = batch[index]
             let node = users[event.user] ?? load(event.user, workload)
@@ -160,8 +161,8 @@ struct DictionaryPeer: Peer, ~Copyable {
     }
 }
 
-/// What one writes second: one open-addressing table of users, their states in plain arrays, links by
-/// number. No look-ahead: each event waits for its memory, line after line.
+/// What one writes second: one open-addressing table of users, their states in plain arrays, links
+/// by number. No look-ahead: each event waits for its memory, line after line.
 @safe struct PlainTablePeer: Peer, ~Copyable {
     @safe private struct Record {
         var user: UInt64 = 0
@@ -281,7 +282,8 @@ struct DictionaryPeer: Peer, ~Copyable {
             lastMessage: id, lastRead: id)
     }
 
-    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant) {
+    mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
+    {
         for index in 0..<batch.count {
             let event = batch[index]
             var record = find(event.user.rawValue)

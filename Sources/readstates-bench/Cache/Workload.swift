@@ -1,7 +1,7 @@
 // The traffic that the cache is measured with, the same in every run: users by Zipf's law (0.99),
-// channels per user by Pareto's (4/3; mean 10.7, median 5, at most 4096), 85 % messages (one in twenty
-// a mention) and 15 % reads of everything in a channel, nearly 2 % of the events in a channel that is
-// new to the user, ids as snowflakes, 200,000 events a second of simulated time.
+// channels per user by Pareto's (4/3; mean 10.7, median 5, at most 4096), 85 % messages (one in
+// twenty a mention) and 15 % reads of everything in a channel, nearly 2 % of the events in a
+// channel that is new to the user, ids as snowflakes, 200,000 events a second of simulated time.
 //
 // It is made in pieces of 512 batches between the measured stretches, so that making it costs the
 // measured code nothing but what the processor's caches forget.

@@ -1,10 +1,11 @@
+// Rule: every metric that an alert names is one that a worker shows. An alert on a name that does not
+// exist never fires.
+
 import Foundation
 import TestSupport
 import Testing
 
-extension Scenarios {
-    /// Every metric that an alert names is one that a worker shows: an alert on a name that does
-    /// not exist never fires.
+@Suite struct AlertsNameMetricsThatExist {
     @Test func alertsNameMetricsThatExist() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
@@ -13,12 +14,11 @@ extension Scenarios {
         let named = Set(text.matches(of: #/readstates_[a-z_]+/#).map { String($0.output) })
         try #require(named.count > 5)
 
-        let scenario = try Scenario(partitions: 1)
+        let scenario = try Scenario("alerts", on: .embedded)
         try scenario.publish([
             #"{"user_id":"7","channel_id":"9","message_sent":{"message_id":"10"}}"#
         ])
-        let worker = try scenario.readyWorker()
-        try scenario.expectAnswers()
+        let worker = try scenario.start()
         var missing = named
         // The lag is known once the client has asked for the end of the log.
         try waitUntil("every metric of an alert", seen: "no \(missing.sorted())") {
@@ -26,6 +26,6 @@ extension Scenarios {
             missing = named.filter { !shown.contains($0[...]) }
             return missing.isEmpty
         }
-        try worker.stop()
+        #expect(try worker.stop() == .exit(0))
     }
 }
