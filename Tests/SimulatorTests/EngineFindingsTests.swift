@@ -57,18 +57,6 @@ private func states(_ engine: inout PartitionEngine, of user: CommitUser) -> [Re
     return states
 }
 
-private struct NothingToSend: Error {}
-
-private func nextCommit(_ engine: inout PartitionEngine) throws -> Commit {
-    guard let commit = engine.nextCommit(now: later) else { throw NothingToSend() }
-    return commit
-}
-
-private func nextLoad(_ engine: inout PartitionEngine) throws -> Load {
-    guard let load = engine.nextLoad() else { throw NothingToSend() }
-    return load
-}
-
 @Suite struct EngineFindingsTests {
     @Test("A record that is delivered twice within one batch is applied once")
     func twiceWithinABatch() {
