@@ -122,7 +122,8 @@ import Testing
         let metrics = try worker.metrics()
         for (reason, all) in Dictionary(grouping: cases, by: \.reason) {
             let counted = metrics.samples.reduce(0) { sum, sample in
-                let isIt = sample.key.hasPrefix("readstates_dead_letters_total{")
+                let isIt =
+                    sample.key.hasPrefix("readstates_dead_letters_total{")
                     && sample.key.contains("reason=\"\(reason)\"")
                 return isIt ? sum + Int(sample.value) : sum
             }

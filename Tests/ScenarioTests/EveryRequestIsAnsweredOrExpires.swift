@@ -96,8 +96,10 @@ import Testing
                     ReadStateSummary(
                         channel: ChannelID(9), lastRead: MessageID(101),
                         lastMessage: MessageID(102), unreadCount: 1, mentionCount: 1, exact: true)))
-        guard case .states(let states, let more) = try ask(
-            .list(user, unreadOnly: true, after: ChannelID(12), limit: 2)).result
+        guard
+            case .states(let states, let more) = try ask(
+                .list(user, unreadOnly: true, after: ChannelID(12), limit: 2)
+            ).result
         else { throw DeadlinePassed(description: "no states") }
         #expect(states.map(\.channel) == [ChannelID(13), ChannelID(14)] && more)
         guard case .totals(let totals) = try ask(.totals(user)).result
@@ -268,7 +270,8 @@ import Testing
 
     private func unanswerable(_ reason: String, _ metrics: Metrics) -> Int {
         metrics.samples.reduce(0) { sum, sample in
-            let isIt = sample.key.hasPrefix("readstates_requests_unanswerable_total{")
+            let isIt =
+                sample.key.hasPrefix("readstates_requests_unanswerable_total{")
                 && sample.key.contains("reason=\"\(reason)\"")
             return isIt ? sum + Int(sample.value) : sum
         }
