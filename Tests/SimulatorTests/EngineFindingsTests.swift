@@ -1,5 +1,5 @@
-// Bugs that the simulator found, each as the shortest way to it. A seed means another run as soon
-// as the simulator changes; these do not.
+// Bugs that the simulator found, each as the shortest way to it. A seed means another run as soon as
+// the simulator changes; these do not.
 
 import ReadStateCore
 import Testing
@@ -30,6 +30,17 @@ private func claim(_ engine: inout PartitionEngine, _ number: UInt64, _ stored: 
     if case .restart(let position) = engine.claimed(token(number), stored) {
         engine.start(at: position ?? .zero, now: start)
     }
+}
+
+/// The macro takes no engine, which cannot be copied.
+private func nextCommit(_ engine: inout PartitionEngine) throws -> Commit {
+    let commit = engine.nextCommit(now: later)
+    return try #require(commit)
+}
+
+private func nextLoad(_ engine: inout PartitionEngine) throws -> Load {
+    let load = engine.nextLoad()
+    return try #require(load)
 }
 
 private func sent(_ offset: Int64, user: UInt64 = 7, _ message: UInt64) -> Event {

@@ -54,16 +54,17 @@ extension PartitionEngine {
     }
 
     /// Makes a loaded user resident: `applied` is the first offset that its states do not include
-    /// (0 if nothing is stored), `states` hands each stored state to its argument. Then the user's
-    /// parked events are applied.
+    /// (0 if nothing is stored), `states` hands each stored state to its argument, `stateCount` is
+    /// about how many they are, to make room once. Then the user's parked events are applied.
     package mutating func install(
-        _ user: UserID, applied: Offset, now: Instant,
+        _ user: UserID, applied: Offset, stateCount: Int = 0, now: Instant,
         states: (_ add: (ChannelID, borrowing ReadState) -> Void) -> Void
     ) {
         guard let index = loading.removeValue(forKey: user) else {
             preconditionFailure("only users that were asked for are installed")
         }
         let slot = cache.insert(user)
+        if stateCount > 0 { cache.reserve(stateCount, at: slot) }
         states { channel, state in
             cache.load(state, channel: channel, into: slot)
             counters.loadedStates += 1

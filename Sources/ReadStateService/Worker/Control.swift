@@ -235,8 +235,8 @@ extension Control {
         case .anotherTopic(let reason):
             end(
                 with: .refused,
-                "partition \(id.rawValue) of topic \(settings.kafka.topic): \(reason); the topic is "
-                    + "not the one that these read states were made from", now: now)
+                "partition \(id.rawValue) of topic \(settings.kafka.topic): \(reason); the topic "
+                    + "is not the one that these read states were made from", now: now)
         case .unknown(let error):
             logger.warning(
                 "log_unreachable", ["partition": partition, "error": .text("\(error)")])
