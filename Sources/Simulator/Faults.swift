@@ -1,5 +1,5 @@
-// What can go wrong in a run, and how often. Every seed draws its own weights ("swarm"): most faults
-// are off in most seeds, so that those that are on meet each other often enough.
+// What can go wrong in a run, and how often. Every seed draws its own weights ("swarm"): most
+// faults are off in most seeds, so that those that are on meet each other often enough.
 
 /// A kind of fault; each is counted when it strikes.
 package enum Fault: Int, CaseIterable, Sendable {
@@ -21,10 +21,13 @@ package enum Fault: Int, CaseIterable, Sendable {
     case pause
     /// A worker dies, between any two of its effects.
     case crash
-    /// A connection for commits breaks: replies are lost, requests perhaps carried out, perhaps late.
+    /// A connection for commits breaks: replies are lost, requests perhaps carried out, perhaps
+    /// late.
     case cutCommits
     /// A connection for loads breaks.
     case cutLoads
+    /// A connection is slow: for a while Redis gets none of its requests.
+    case slow
     /// Redis forgets its scripts.
     case noScript
     /// Redis restarts: every connection breaks, scripts are forgotten.
@@ -74,7 +77,7 @@ struct FaultWeights {
         case .restart, .noScript, .clockJump: return [2, 8, 20]
         case .rollback: return [3, 10, 30]
         case .rebalanceEager, .rebalanceCooperative, .sessionExpired, .pause, .crash, .cutCommits,
-            .cutLoads:
+            .cutLoads, .slow:
             return [3, 12, 40]
         }
     }

@@ -1,6 +1,6 @@
-// Makes a partition's log: users with a few channels each (one of them perhaps with very many), some
-// hotter than others, and every kind of event, with duplicates, late acks, deletions and edits. Ids
-// are small numbers that grow with time, as snowflakes do; nothing here knows the rules.
+// Makes a partition's log: users with a few channels each (one of them perhaps with very many),
+// some hotter than others, and every kind of event, with duplicates, late acks, deletions and
+// edits. Ids are small numbers that grow with time, as snowflakes do; nothing here knows the rules.
 
 import ReadStateCore
 

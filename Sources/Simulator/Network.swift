@@ -1,6 +1,6 @@
-// What lies between workers and Redis: connections with requests on one way and replies on the other,
-// each in order, each taking any time. A broken connection loses its replies; its requests may be lost
-// from the end, and what is left may be carried out at any later time.
+// What lies between workers and Redis: connections with requests on one way and replies on the
+// other, each in order, each taking any time. A broken connection loses its replies; its requests
+// may be lost from the end, and what is left may be carried out at any later time.
 
 import ReadStateCore
 
@@ -25,6 +25,8 @@ final class Connection {
     private var replyHead = 0
     /// Nobody reads its replies any more.
     var isBroken = false
+    /// The step until which Redis gets none of its requests.
+    var slowUntil = 0
 
     var hasRequests: Bool { requestHead < requests.count }
     var hasReplies: Bool { replyHead < replies.count }

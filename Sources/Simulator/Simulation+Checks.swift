@@ -1,6 +1,7 @@
 // The checkers. After every commit: the stored users are the fold up to their applied offsets, the
-// position passes nothing that is not stored, the committer was the owner. Now and then, for a cache:
-// it is the fold, to the last state. At the end: everything is stored, answered and accounted for.
+// position passes nothing that is not stored, the committer was the owner. Now and then, for a
+// cache: it is the fold, to the last state. At the end: everything is stored, answered and
+// accounted for.
 
 import ReadStateCore
 

@@ -1,5 +1,6 @@
 // Questions: clients push requests to lists, workers pop those of their partitions, route what came
-// to the list of all, and answer. Every answer is compared with the fold up to the offset it claims.
+// to the list of all, and answer. Every answer is compared with the fold up to the offset it
+// claims.
 
 import ReadStateCore
 

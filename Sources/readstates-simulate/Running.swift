@@ -1,5 +1,5 @@
-// Runs: one seed with all that can be shown of it, or many on all cores. The core traps where it finds
-// a bug in itself; then the seed is printed too, from the signal's handler.
+// Runs: one seed with all that can be shown of it, or many on all cores. The core traps where it
+// finds a bug in itself; then the seed is printed too, from the signal's handler.
 
 import Glibc
 import Simulator

@@ -1,5 +1,6 @@
-// The fake Redis is only worth as much as it is like the real one: the same random requests go to both,
-// through the shipped scripts on the one side, and every reply and all that is stored must be equal.
+// The fake Redis is only worth as much as it is like the real one: the same random requests go to
+// both, through the shipped scripts on the one side, and every reply and all that is stored must be
+// equal.
 
 import ReadStateCore
 import RedisLink

@@ -1,5 +1,5 @@
-// The simulator against the engine: fixed seeds, so that a change that breaks something fails the same
-// way for everybody, and new ones, so that every run of the tests looks somewhere else.
+// The simulator against the engine: fixed seeds, so that a change that breaks something fails the
+// same way for everybody, and new ones, so that every run of the tests looks somewhere else.
 
 import Glibc
 import Simulator
