@@ -144,6 +144,9 @@ extension KafkaDefault {
             "message.timeout.ms", "0", [.carefulProducer],
             "a dead letter is retried until it is stored or the worker stops"),
         KafkaDefault(
+            "message.max.bytes", "1000000000", [.carefulProducer],
+            "what the topic took, its dead-letter topic may take too: the brokers' limit counts"),
+        KafkaDefault(
             "linger.ms", "5", producers, "a batch fills for 5 ms: rare records barely notice"),
         KafkaDefault(
             "compression.type", "lz4", [.fastProducer],

@@ -113,8 +113,8 @@ enum SeedsInWork {
             signal(number) { number in
                 say("TRAP, signal \(number), in one of these:")
                 // The process is about to end; the other threads only change numbers in place.
-                for thread in 0..<(unsafe SeedsInWork.seeds.count) {
-                    let seed = unsafe SeedsInWork.seeds[thread]
+                for place in unsafe 0..<SeedsInWork.seeds.count {
+                    let seed = unsafe SeedsInWork.seeds[place]
                     say("reproduce: readstates-simulate --seed \(seed)")
                 }
                 signal(number, SIG_DFL)

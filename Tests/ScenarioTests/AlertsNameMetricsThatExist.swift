@@ -1,5 +1,5 @@
-// Rule: every metric that an alert names is one that a worker shows. An alert on a name that does not
-// exist never fires.
+// Rule: every metric that an alert names is one that a worker shows. An alert on a name that does
+// not exist never fires.
 
 import Foundation
 import TestSupport

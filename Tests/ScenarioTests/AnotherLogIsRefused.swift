@@ -1,6 +1,6 @@
-// Rule: read states belong to one topic. A topic that is not there, another one in the same namespace,
-// one with another number of partitions, and one that was deleted and made again end the worker with
-// exit code 3, and what is stored stays as it is.
+// Rule: read states belong to one topic. A topic that is not there, another one in the same
+// namespace, one with another number of partitions, and one that was deleted and made again end the
+// worker with exit code 3, and what is stored stays as it is.
 
 import KafkaLog
 import TestSupport

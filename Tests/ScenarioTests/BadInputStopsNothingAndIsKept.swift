@@ -1,5 +1,5 @@
-// Rule: a record that cannot be applied goes to the dead-letter topic as it is, with the reason and its
-// place, and is counted; the events before and behind it are applied.
+// Rule: a record that cannot be applied goes to the dead-letter topic as it is, with the reason and
+// its place, and is counted; the events before and behind it are applied.
 
 import TestSupport
 import Testing
@@ -122,7 +122,8 @@ import Testing
         let metrics = try worker.metrics()
         for (reason, all) in Dictionary(grouping: cases, by: \.reason) {
             let counted = metrics.samples.reduce(0) { sum, sample in
-                let isIt = sample.key.hasPrefix("readstates_dead_letters_total{")
+                let isIt =
+                    sample.key.hasPrefix("readstates_dead_letters_total{")
                     && sample.key.contains("reason=\"\(reason)\"")
                 return isIt ? sum + Int(sample.value) : sum
             }

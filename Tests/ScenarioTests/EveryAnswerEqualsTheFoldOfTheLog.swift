@@ -1,5 +1,5 @@
-// Rule: whatever the size of the cache and the encoding of the events, every answer is the fold of the
-// log, and what is in Redis after the end is that fold too.
+// Rule: whatever the size of the cache and the encoding of the events, every answer is the fold of
+// the log, and what is in Redis after the end is that fold too.
 
 import TestSupport
 import Testing

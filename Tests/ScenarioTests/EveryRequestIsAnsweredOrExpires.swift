@@ -96,8 +96,10 @@ import Testing
                     ReadStateSummary(
                         channel: ChannelID(9), lastRead: MessageID(101),
                         lastMessage: MessageID(102), unreadCount: 1, mentionCount: 1, exact: true)))
-        guard case .states(let states, let more) = try ask(
-            .list(user, unreadOnly: true, after: ChannelID(12), limit: 2)).result
+        guard
+            case .states(let states, let more) = try ask(
+                .list(user, unreadOnly: true, after: ChannelID(12), limit: 2)
+            ).result
         else { throw DeadlinePassed(description: "no states") }
         #expect(states.map(\.channel) == [ChannelID(13), ChannelID(14)] && more)
         guard case .totals(let totals) = try ask(.totals(user)).result
@@ -142,8 +144,8 @@ import Testing
         try finish(scenario, worker)
     }
 
-    /// `min_offset` is for reading one's own write; an offset that is not reached is `behind`, at the
-    /// deadline or after 5 s; a deadline that has passed drops the request.
+    /// `min_offset` is for reading one's own write; an offset that is not reached is `behind`, at
+    /// the deadline or after 5 s; a deadline that has passed drops the request.
     @Test func inTime() throws {
         let (scenario, worker) = try begin("deadlines")
         var asker = try Asker(scenario)
@@ -218,8 +220,8 @@ import Testing
         try finish(scenario, worker)
     }
 
-    /// A reply list that is one of the service's own keys, or somebody's key of another kind, is left
-    /// exactly as it was, its expiry too.
+    /// A reply list that is one of the service's own keys, or somebody's key of another kind, is
+    /// left exactly as it was, its expiry too.
     @Test func toForeignKeys() throws {
         let (scenario, worker) = try begin("foreign")
         var asker = try Asker(scenario)
@@ -268,7 +270,8 @@ import Testing
 
     private func unanswerable(_ reason: String, _ metrics: Metrics) -> Int {
         metrics.samples.reduce(0) { sum, sample in
-            let isIt = sample.key.hasPrefix("readstates_requests_unanswerable_total{")
+            let isIt =
+                sample.key.hasPrefix("readstates_requests_unanswerable_total{")
                 && sample.key.contains("reason=\"\(reason)\"")
             return isIt ? sum + Int(sample.value) : sum
         }

@@ -1,5 +1,5 @@
-// Rule: a Kafka that is out of reach is no reason to end: the worker keeps trying, says so, is not ready,
-// and works as soon as Kafka is there; when Kafka goes away later, it goes on where it was.
+// Rule: a Kafka that is out of reach is no reason to end: the worker keeps trying, says so, is not
+// ready, and works as soon as Kafka is there; when Kafka goes away later, it goes on where it was.
 
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
-// Rule: the HTTP port serves what operators rely on, in the forms that their tools read, whatever else is
-// sent to it.
+// Rule: the HTTP port serves what operators rely on, in the forms that their tools read, whatever
+// else is sent to it.
 
 import Foundation
 import TestSupport

@@ -1,5 +1,5 @@
-// Rule: Redis may want a user and a password, be a numbered database or a unix socket; and no secret is
-// ever seen in logs or pages.
+// Rule: Redis may want a user and a password, be a numbered database or a unix socket; and no
+// secret is ever seen in logs or pages.
 
 import RedisLink
 import TestSupport

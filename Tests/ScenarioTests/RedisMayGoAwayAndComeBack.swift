@@ -1,5 +1,6 @@
-// Rule: while Redis is away a worker takes nothing in that it could lose, says so and is not ready; when
-// Redis is back, with all it had or without its tail, every read state is again the fold of the log.
+// Rule: while Redis is away a worker takes nothing in that it could lose, says so and is not ready;
+// when Redis is back, with all it had or without its tail, every read state is again the fold of
+// the log.
 
 import TestSupport
 import Testing
@@ -16,7 +17,7 @@ import Testing
     /// Started again without any of it: the worker notices, and replays the log.
     @Test func withNothingLeft() throws {
         let scenario = try Scenario("redis-empty", on: Self.broker) { $0.appendOnly = .off }
-        try check(scenario, ["--flush-interval", "100ms", "--allow-unsafe-redis", "true"])
+        try check(scenario, ["--flush-interval", "100ms", "--allow-unsafe-redis"])
     }
 
     /// Standing still, with its connections open.

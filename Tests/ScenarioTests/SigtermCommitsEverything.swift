@@ -1,5 +1,5 @@
-// Rule: SIGTERM ends a worker within its budget with exit code 0 and everything that it has applied in
-// Redis; the next one replays nothing of it.
+// Rule: SIGTERM ends a worker within its budget with exit code 0 and everything that it has applied
+// in Redis; the next one replays nothing of it.
 
 import TestSupport
 import Testing

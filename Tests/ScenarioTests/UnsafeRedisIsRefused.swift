@@ -1,5 +1,5 @@
-// Rule: a Redis that throws keys away, or forgets all at a restart, is refused with exit code 3 and the
-// setting's name, unless the operator insists.
+// Rule: a Redis that throws keys away, or forgets all at a restart, is refused with exit code 3 and
+// the setting's name, unless the operator insists.
 
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
-// Rule: workers of one group share the partitions; whoever comes or goes, no partition is left without an
-// owner, and every read state is the fold of the log.
+// Rule: workers of one group share the partitions; whoever comes or goes, no partition is left
+// without an owner, and every read state is the fold of the log.
 
 import TestSupport
 import Testing
@@ -54,8 +54,8 @@ import Testing
         try scenario.expectStored()
     }
 
-    /// One stands still until the group has given its partitions away, and goes on: it must not write
-    /// over what the other one has done since.
+    /// One stands still until the group has given its partitions away, and goes on: it must not
+    /// write over what the other one has done since.
     @Test(.enabled(if: KafkaServer.isAvailable))
     func aZombie() throws {
         let scenario = try Scenario("zombie")

@@ -1,5 +1,5 @@
-// The control thread: a member of the group. It learns which partitions are ours, has the shards claim
-// them, looks the log up, starts and stops their queues, and answers the group when a revoked
+// The control thread: a member of the group. It learns which partitions are ours, has the shards
+// claim them, looks the log up, starts and stops their queues, and answers the group when a revoked
 // partition has been let go. It holds no read state and is never waited for by a shard.
 
 import KafkaLog
@@ -45,6 +45,7 @@ final class Control {
     private var asked: [PartitionID: PlaceQuestion] = [:]
     private var confirming: Set<PartitionID> = []
     private var hasJoined = false
+    private var nextLetterRetry = Instant(milliseconds: 0)
     private var nextSecond = Instant(milliseconds: 0)
     private var nextGroupCommit = Instant(milliseconds: 0)
     /// Set once the process is to end: with what, and at the latest when.
@@ -143,6 +144,7 @@ extension Control {
         stopConsuming(id)
         revoking.remove(id)
         assigned.remove(id)
+        deadLetters.forget(id)
         dormant.insert(id)
         acknowledgeIfReleased()
     }
@@ -163,8 +165,8 @@ extension Control {
         for shard in shards { shard.post(.capacity(share)) }
     }
 
-    /// Asks the group whether we are still a member of its present generation, by committing offsets
-    /// with our member id; lag tools see them too.
+    /// Asks the group whether we are still a member of its present generation, by committing
+    /// offsets with our member id; lag tools see them too.
     private func confirm(_ ids: Set<PartitionID>) {
         let positions = status.positions(of: ids)
         guard !positions.isEmpty else { return answerConfirmation(isOurs: false) }
@@ -233,8 +235,8 @@ extension Control {
         case .anotherTopic(let reason):
             end(
                 with: .refused,
-                "partition \(id.rawValue) of topic \(settings.kafka.topic): \(reason); the topic is "
-                    + "not the one that these read states were made from", now: now)
+                "partition \(id.rawValue) of topic \(settings.kafka.topic): \(reason); the topic "
+                    + "is not the one that these read states were made from", now: now)
         case .unknown(let error):
             logger.warning(
                 "log_unreachable", ["partition": partition, "error": .text("\(error)")])
@@ -286,30 +288,43 @@ extension Control {
     }
 
     private func serveDeadLetters() {
-        let failed = { [self] (letter: DeadLetter, error: KafkaLogError) in
+        var failures: [(letter: DeadLetter, error: KafkaLogError)] = []
+        deadLetters.send { failures.append(($0, $1)) }
+        deadLetters.poll(
+            stored: {
+                shard(of: $0.partition).post(
+                    .deadLetterStored($0.partition, $0.offset, bytes: $0.byteCount))
+            }, failed: { failures.append(($0, $1)) })
+        if !failures.isEmpty { postpone(failures) }
+        if !watchesDeadLetters, let descriptor = deadLetters.wakeFileDescriptor {
+            watchesDeadLetters = (try? epoll.add(descriptor, token: Self.deadLetterToken)) != nil
+        }
+    }
+
+    /// Letters that cannot be produced stop their partitions until they can; one line for each.
+    private func postpone(_ failures: [(letter: DeadLetter, error: KafkaLogError)]) {
+        var told: Set<PartitionID> = []
+        for (letter, error) in failures where assigned.contains(letter.partition) {
+            deadLetters.postpone(letter)
+            shard(of: letter.partition).post(.deadLetterFailed(letter.partition, letter.offset))
+            guard told.insert(letter.partition).inserted else { continue }
             logger.error(
                 "dead_letter_failed",
                 [
                     "partition": .number(Int64(letter.partition.rawValue)),
                     "offset": .number(letter.offset.rawValue), "error": .text("\(error)"),
+                    "advice": "the partition is stopped until its dead letters can be produced",
                 ])
-            shard(of: letter.partition).post(
-                .deadLetterFailed(letter.partition, letter.offset, bytes: letter.byteCount))
-        }
-        deadLetters.send(failed: failed)
-        deadLetters.poll(
-            stored: {
-                shard(of: $0.partition).post(
-                    .deadLetterStored($0.partition, $0.offset, bytes: $0.byteCount))
-            }, failed: failed)
-        if !watchesDeadLetters, let descriptor = deadLetters.wakeFileDescriptor {
-            watchesDeadLetters = (try? epoll.add(descriptor, token: Self.deadLetterToken)) != nil
         }
     }
 
     private func everySecond(now: Instant) {
         guard nextSecond <= now else { return }
         nextSecond = now.advanced(byMilliseconds: 1_000)
+        if nextLetterRetry <= now {
+            nextLetterRetry = now.advanced(byMilliseconds: 5_000)
+            deadLetters.retry()
+        }
         let again = unplaced
         unplaced.removeAll()
         for question in again { place(question) }

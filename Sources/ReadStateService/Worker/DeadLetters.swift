@@ -1,5 +1,7 @@
-// Dead letters on their way to their topic: produced by the control thread, acknowledged to the shard,
-// whose partition holds its position back until then.
+// Dead letters on their way to their topic: produced by the control thread, acknowledged to the
+// shard, whose partition holds its position back until then. A letter that cannot be produced
+// (there is no such topic, it is too large for it) is kept and tried again; its partition is not
+// read on meanwhile.
 
 import KafkaLog
 import ReadStateCore
@@ -13,6 +15,8 @@ struct DeadLetterOffice: ~Copyable {
     /// Letters that the producer has no room for yet.
     private var waiting: [DeadLetter] = []
     private var onTheWay: [UInt64: DeadLetter] = [:]
+    /// Letters that could not be produced, until they are tried again.
+    private var postponed: [DeadLetter] = []
     private var nextTicket: UInt64 = 0
 
     /// `kafka` names the dead-letter topic.
@@ -30,6 +34,20 @@ struct DeadLetterOffice: ~Copyable {
     }
 
     mutating func add(_ letter: DeadLetter) { waiting.append(letter) }
+
+    /// Keeps a letter that could not be produced until the next `retry`.
+    mutating func postpone(_ letter: DeadLetter) { postponed.append(letter) }
+
+    mutating func retry() {
+        waiting += postponed
+        postponed.removeAll()
+    }
+
+    /// The partition was let go: whoever reads it next produces what was not acknowledged.
+    mutating func forget(_ id: PartitionID) {
+        waiting.removeAll { $0.partition == id }
+        postponed.removeAll { $0.partition == id }
+    }
 
     /// Sends what waits; `failed` is told of letters that cannot be produced at all.
     mutating func send(failed: (DeadLetter, KafkaLogError) -> Void) {

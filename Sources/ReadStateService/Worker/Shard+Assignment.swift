@@ -1,5 +1,5 @@
-// Partitions coming and going. The control thread says what the group decided; the shard claims in the
-// store, asks for the partition's place in the log, and gives back what is revoked when it has
+// Partitions coming and going. The control thread says what the group decided; the shard claims in
+// the store, asks for the partition's place in the log, and gives back what is revoked when it has
 // committed what it could.
 //
 //     assign ─▶ claim ─▶ place? ─▶ begin ─▶ consuming ─▶ revoke ─▶ flush ─▶ released
@@ -20,11 +20,11 @@ extension Shard {
         case .confirmed(let id, let isOurs): confirmed(id, isOurs: isOurs, now: now)
         case .deadLetterStored(let id, let offset, let bytes):
             guard let partition = partitions[id] else { return }
-            partition.deadLetterBytes -= bytes
+            partition.deadLetterBytes = max(0, partition.deadLetterBytes - bytes)
+            partition.failedLetters.remove(offset)
             partition.isTouched = true
             partition.engine.deadLetterStored(offset)
-        case .deadLetterFailed(let id, let offset, let bytes):
-            deadLetterFailed(id, offset, bytes, now: now)
+        case .deadLetterFailed(let id, let offset): partitions[id]?.failedLetters.insert(offset)
         case .capacity(let capacity):
             self.capacity = capacity
             for partition in order { partition.engine.setCapacity(capacity) }
@@ -40,6 +40,9 @@ extension Shard {
         partition.retryAt = nil
         partition.isConfirming = false
         partition.isTouched = true
+        // What was not acknowledged when it was let go is read, and produced, again.
+        partition.deadLetterBytes = 0
+        partition.failedLetters.removeAll()
     }
 
     private func make(_ id: PartitionID) -> ShardPartition {
@@ -96,7 +99,8 @@ extension Shard {
                     "partition": .number(Int64(partition.id.rawValue)),
                     "offset": .number(offset.rawValue),
                 ])
-            // The log is read on where it was left, if it still is; after a revoke it must be placed.
+            // The log is read on where it was left, if it still is; after a revoke it must be
+            // placed.
             guard partition.queue == nil else { return }
             control.post(.place(partition.id, at: offset, partition.engine.lastRecord))
         case .restart(let position):
@@ -204,17 +208,6 @@ extension Shard {
         }
         if partition.engine.claimNeed == .afterConfirmation { partition.engine.allowClaim() }
         partition.isTouched = true
-    }
-
-    private func deadLetterFailed(
-        _ id: PartitionID, _ offset: Offset, _ bytes: Int, now: Instant
-    ) {
-        guard let partition = partitions[id] else { return }
-        partition.deadLetterBytes -= bytes
-        guard partition.engine.phase == .owned else { return }
-        detachQueue(partition)
-        partition.engine.refuse(.deadLetter)
-        partition.retryAt = now.advanced(byMilliseconds: 5_000)
     }
 
     private func end(now: Instant) {

@@ -27,6 +27,8 @@ final class ShardPartition {
     var lastCommit: Instant?
     /// Bytes of dead letters on their way.
     var deadLetterBytes = 0
+    /// Dead letters that could not be produced yet; while there are any, the partition is not read.
+    var failedLetters: Set<Offset> = []
 
     /// Requests for it are taken.
     var isAnswering: Bool { engine.phase == .owned && revokeDeadline == nil }

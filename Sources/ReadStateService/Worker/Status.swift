@@ -1,6 +1,6 @@
 // What a worker tells about itself: each shard publishes a copy of its counts once a second, the
-// control thread adds what the group and the log say, and `/status`, `/metrics`, `/livez` and `/readyz`
-// are made of these copies.
+// control thread adds what the group and the log say, and `/status`, `/metrics`, `/livez` and
+// `/readyz` are made of these copies.
 
 import ReadStateCore
 import ReadStateWire
@@ -46,6 +46,8 @@ struct PartitionStatus: Sendable {
     var counters: PartitionCounters
     /// Milliseconds since the last acknowledged commit; nil before the first.
     var lastCommitAge: Int64?
+    /// The oldest dead letter that cannot be produced; it stops the partition.
+    var failedLetter: Offset?
     /// The end of the log as the last fetch told it.
     var end: Offset?
 
@@ -53,7 +55,7 @@ struct PartitionStatus: Sendable {
     var lag: Int64? { end.map { max(0, $0.rawValue - next.rawValue) } }
 
     /// In service: claimed, consumed and answering.
-    var isServing: Bool { phase == .owned && isConsuming }
+    var isServing: Bool { phase == .owned && isConsuming && failedLetter == nil }
 }
 
 /// A shard as it last published itself.
@@ -90,6 +92,7 @@ extension ShardPartition {
             cacheBytes: engine.cacheBytes, dirtyUsers: engine.dirtyUsers,
             parkedEvents: engine.parkedWeight, waitingQuestions: engine.waitingQuestions,
             counters: engine.counters,
-            lastCommitAge: lastCommit.map { now.milliseconds - $0.milliseconds })
+            lastCommitAge: lastCommit.map { now.milliseconds - $0.milliseconds },
+            failedLetter: failedLetters.min())
     }
 }

@@ -50,6 +50,9 @@ private func write(
     json.member("parked_events", LogValue(partition.parkedEvents))
     json.member("waiting_questions", LogValue(partition.waitingQuestions))
     json.member("dead_letters", LogValue(partition.counters.deadLetters))
+    if let offset = partition.failedLetter {
+        json.member("failed_dead_letter", LogValue(offset.rawValue))
+    }
     if let age = partition.lastCommitAge { json.member("last_commit_ms_ago", LogValue(age)) }
     if let gone {
         json.member("gone_from", LogValue(gone.from.rawValue))

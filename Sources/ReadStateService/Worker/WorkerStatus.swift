@@ -95,8 +95,8 @@ final class WorkerStatus: Sendable {
         return nil
     }
 
-    /// Why the worker is not ready; nil if it is: Redis answers, the group has given us our share, and
-    /// every partition of it is in service.
+    /// Why the worker is not ready; nil if it is: Redis answers, the group has given us our share,
+    /// and every partition of it is in service.
     var unreadiness: String? {
         let control = control
         switch control.phase {
@@ -108,6 +108,12 @@ final class WorkerStatus: Sendable {
             return "shard \(shard.latest.index) has no connection to Redis"
         }
         guard control.hasJoined else { return control.kafkaError ?? "joining the group" }
+        let partitions = partitions
+        for partition in partitions where partition.isAssigned {
+            guard let offset = partition.failedLetter else { continue }
+            return "partition \(partition.id.rawValue) is stopped: the dead letter of offset "
+                + "\(offset.rawValue) cannot be produced"
+        }
         let serving = Set(partitions.filter { $0.isAssigned && $0.isServing }.map(\.id))
         let missing = control.assigned.subtracting(serving).sorted()
         guard let first = missing.first else { return nil }
