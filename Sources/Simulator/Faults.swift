@@ -26,6 +26,8 @@ package enum Fault: Int, CaseIterable, Sendable {
     case cutCommits
     /// A connection for loads breaks.
     case cutLoads
+    /// A connection is slow: for a while Redis gets none of its requests.
+    case slow
     /// Redis forgets its scripts.
     case noScript
     /// Redis restarts: every connection breaks, scripts are forgotten.
@@ -75,7 +77,7 @@ struct FaultWeights {
         case .restart, .noScript, .clockJump: return [2, 8, 20]
         case .rollback: return [3, 10, 30]
         case .rebalanceEager, .rebalanceCooperative, .sessionExpired, .pause, .crash, .cutCommits,
-            .cutLoads:
+            .cutLoads, .slow:
             return [3, 12, 40]
         }
     }

@@ -25,6 +25,8 @@ final class Connection {
     private var replyHead = 0
     /// Nobody reads its replies any more.
     var isBroken = false
+    /// The step until which Redis gets none of its requests.
+    var slowUntil = 0
 
     var hasRequests: Bool { requestHead < requests.count }
     var hasReplies: Bool { replyHead < replies.count }

@@ -13,6 +13,9 @@ extension Simulation {
         if strikes(.pause) { pause(anyone()) }
         if strikes(.cutCommits) { cut(anyone().commits) }
         if strikes(.cutLoads) { cut(anyone().loads) }
+        if !connections.isEmpty, strikes(.slow) {
+            connections[random.below(connections.count)].slowUntil = step + random.below(400)
+        }
         if strikes(.noScript) { knowsScripts = false }
         if strikes(.restart) { restartRedis() }
         if strikes(.rollback) { loseWrites() }
@@ -24,6 +27,7 @@ extension Simulation {
     func calmDown() {
         isQuiet = true
         if cutsAt != nil { cutAll() }
+        for connection in connections { connection.slowUntil = 0 }
         for worker in workers {
             worker.pausedUntil = 0
             worker.effectsLeft = .max

@@ -52,7 +52,7 @@ extension Simulation {
         let start = random.below(connections.count)
         for index in connections.indices {
             let connection = connections[(start + index) % connections.count]
-            guard connection.hasRequests else { continue }
+            guard connection.hasRequests, connection.slowUntil <= step else { continue }
             let request = connection.takeRequest()
             connection.reply(Reply(request: request, body: execute(request)))
             return

@@ -1,5 +1,5 @@
-// Bugs that the simulator found, each as the shortest way to it. A seed means another run as soon as
-// the simulator changes; these do not.
+// Bugs that the simulator found, each as the shortest way to it. A seed means another run as soon
+// as the simulator changes; these do not.
 
 import ReadStateCore
 import Testing
