@@ -1,10 +1,10 @@
-// Rule: where a dead letter cannot be produced, its partition stops and says so rather than lose it; the
-// other partitions go on, and once there is a dead-letter topic everything is applied.
+// Rule: where a dead letter cannot be produced, its partition stops and says so rather than lose
+// it; the other partitions go on, and once there is a dead-letter topic everything is applied.
 
 import TestSupport
 import Testing
 
-@Suite struct ALetterThatCannotBeKeptStopsItsPartition {
+@Suite(.ownThreads) struct ALetterThatCannotBeKeptStopsItsPartition {
     private func sent(_ user: UInt64, _ id: Int) -> String {
         #"{"user_id":"\#(user)","channel_id":"9","message_sent":{"message_id":"\#(id)"}}"#
     }
@@ -49,8 +49,8 @@ import Testing
         try scenario.expectStored()
     }
 
-    /// With one that does not take a record of this size, between two that it takes: those come there
-    /// once, however often the large one is tried again.
+    /// With one that does not take a record of this size, between two that it takes: those come
+    /// there once, however often the large one is tried again.
     @Test(.enabled(if: KafkaServer.isAvailable))
     func tooLargeForTheDeadLetterTopic() throws {
         let scenario = try Scenario(

@@ -1,11 +1,11 @@
-// Rule: every metric that an alert names is one that a worker shows. An alert on a name that does not
-// exist never fires.
+// Rule: every metric that an alert names is one that a worker shows. An alert on a name that does
+// not exist never fires.
 
 import Foundation
 import TestSupport
 import Testing
 
-@Suite struct AlertsNameMetricsThatExist {
+@Suite(.ownThreads) struct AlertsNameMetricsThatExist {
     @Test func alertsNameMetricsThatExist() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()

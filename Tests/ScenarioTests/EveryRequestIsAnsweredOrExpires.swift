@@ -7,7 +7,7 @@ import ReadStateWire
 import TestSupport
 import Testing
 
-@Suite struct EveryRequestIsAnsweredOrExpires {
+@Suite(.ownThreads) struct EveryRequestIsAnsweredOrExpires {
     private static let broker = KafkaServer.isAvailable ? Broker.kafka : .embedded
     private static let user: UInt64 = 7
 
@@ -144,8 +144,8 @@ import Testing
         try finish(scenario, worker)
     }
 
-    /// `min_offset` is for reading one's own write; an offset that is not reached is `behind`, at the
-    /// deadline or after 5 s; a deadline that has passed drops the request.
+    /// `min_offset` is for reading one's own write; an offset that is not reached is `behind`, at
+    /// the deadline or after 5 s; a deadline that has passed drops the request.
     @Test func inTime() throws {
         let (scenario, worker) = try begin("deadlines")
         var asker = try Asker(scenario)
@@ -220,8 +220,8 @@ import Testing
         try finish(scenario, worker)
     }
 
-    /// A reply list that is one of the service's own keys, or somebody's key of another kind, is left
-    /// exactly as it was, its expiry too.
+    /// A reply list that is one of the service's own keys, or somebody's key of another kind, is
+    /// left exactly as it was, its expiry too.
     @Test func toForeignKeys() throws {
         let (scenario, worker) = try begin("foreign")
         var asker = try Asker(scenario)

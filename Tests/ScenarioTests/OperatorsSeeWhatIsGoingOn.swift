@@ -1,11 +1,11 @@
-// Rule: the HTTP port serves what operators rely on, in the forms that their tools read, whatever else is
-// sent to it.
+// Rule: the HTTP port serves what operators rely on, in the forms that their tools read, whatever
+// else is sent to it.
 
 import Foundation
 import TestSupport
 import Testing
 
-@Suite struct OperatorsSeeWhatIsGoingOn {
+@Suite(.ownThreads) struct OperatorsSeeWhatIsGoingOn {
     private static let broker = KafkaServer.isAvailable ? Broker.kafka : .embedded
 
     /// Metrics in Prometheus' text format; a status in JSON that names every partition; probes.

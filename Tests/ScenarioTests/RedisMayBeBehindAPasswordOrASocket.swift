@@ -1,11 +1,11 @@
-// Rule: Redis may want a user and a password, be a numbered database or a unix socket; and no secret is
-// ever seen in logs or pages.
+// Rule: Redis may want a user and a password, be a numbered database or a unix socket; and no
+// secret is ever seen in logs or pages.
 
 import RedisLink
 import TestSupport
 import Testing
 
-@Suite struct RedisMayBeBehindAPasswordOrASocket {
+@Suite(.ownThreads) struct RedisMayBeBehindAPasswordOrASocket {
     private static let secret = "s3same-0pen"
 
     /// A user of the ACL with what it needs, in database 3.

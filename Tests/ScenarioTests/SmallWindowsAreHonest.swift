@@ -1,13 +1,14 @@
-// Rule: with a window smaller than a backlog an answer is either the fold of the log or says that it is
-// not exact, and then its counts are upper bounds.
+// Rule: with a window smaller than a backlog an answer is either the fold of the log or says that
+// it is not exact, and then its counts are upper bounds.
 
 import TestSupport
 import Testing
 
-@Suite struct SmallWindowsAreHonest {
+@Suite(.ownThreads) struct SmallWindowsAreHonest {
     private static let broker = KafkaServer.isAvailable ? Broker.kafka : .embedded
 
-    /// Users with a backlog of 40, who then read up to its tenth message, or delete one of the oldest.
+    /// Users with a backlog of 40, who then read up to its tenth message, or delete one of the
+    /// oldest.
     private static let backlogs = (1...8).flatMap { user in
         let head = #""user_id":"\#(user)","channel_id":"9""#
         let sent = (1...40).map { id in

@@ -1,6 +1,7 @@
-// Dead letters on their way to their topic: produced by the control thread, acknowledged to the shard,
-// whose partition holds its position back until then. A letter that cannot be produced (there is no such
-// topic, it is too large for it) is kept and tried again; its partition is not read on meanwhile.
+// Dead letters on their way to their topic: produced by the control thread, acknowledged to the
+// shard, whose partition holds its position back until then. A letter that cannot be produced
+// (there is no such topic, it is too large for it) is kept and tried again; its partition is not
+// read on meanwhile.
 
 import KafkaLog
 import ReadStateCore
