@@ -67,7 +67,6 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(
             name: "ReadStateCoreTests", dependencies: ["ReadStateCore", "TestSupport"],
-            exclude: ["Resources"],
             swiftSettings: tests),
         .testTarget(
             name: "ReadStateWireTests",

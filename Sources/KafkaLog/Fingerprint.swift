@@ -7,8 +7,8 @@
 //
 //     hash  = 0x72656164_73746174                        ("readstat")
 //     words = timestamp, then key, then value
-//     an absent key or value is the one word 2^64 - 1; a present one is its length in bytes, then its
-//     bytes as little-endian words, the last one filled up with zeroes
+//     an absent key or value is the one word 2^64 - 1; a present one is its length in bytes, then
+//     its bytes as little-endian words, the last one filled up with zeroes
 //     for each word: hash = fold((hash ^ word) * 0x9E3779B97F4A7C15)
 //     fold(128-bit product) = high half ^ low half, and 1 added, so that no state is a fixed point
 

@@ -54,7 +54,8 @@ package struct GroupMember: ~Copyable {
     /// When `poll` was last called, and how long the group surely waits for that.
     private var lastPoll = ContinuousClock.now
     private let patience: Duration
-    /// Whether the events in the queue may tell of a time when we did not poll for longer than that.
+    /// Whether the events in the queue may tell of a time when we did not poll for longer than
+    /// that.
     private var stoodStill = false
     /// Between giving up everything and the next assignment, in an eager group: we are joining.
     private var isJoining = false

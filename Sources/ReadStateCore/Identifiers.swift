@@ -1,6 +1,6 @@
 // The numbers of this service, each as a type of its own, so that a channel never passes for a user
-// and an offset never for a count. Ids come from outside: 1 to 2^63-1; decoders check that, and from
-// there on it holds.
+// and an offset never for a count. Ids come from outside: 1 to 2^63-1; decoders check that, and
+// from there on it holds.
 
 /// A user, 1 to 2^63-1.
 package struct UserID: Hashable, Sendable {
@@ -46,8 +46,8 @@ package struct Offset: Hashable, Comparable, Sendable {
     package static let zero = Offset(0)
 }
 
-/// A moment on a clock that never goes back, in milliseconds from wherever that clock began. The core
-/// has no clock: whoever drives it says what time it is.
+/// A moment on a clock that never goes back, in milliseconds from wherever that clock began. The
+/// core has no clock: whoever drives it says what time it is.
 package struct Instant: Hashable, Comparable, Sendable {
     package let milliseconds: Int64
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }

@@ -40,7 +40,8 @@ package enum Partitioning {
         return partition(of: key, count: count)
     }
 
-    /// murmur2 with the seed of Kafka's Java client (`org.apache.kafka.common.utils.Utils.murmur2`).
+    /// murmur2 with the seed of Kafka's Java client
+    /// (`org.apache.kafka.common.utils.Utils.murmur2`).
     package static func murmur2(_ bytes: RawSpan) -> UInt32 {
         let multiplier: UInt32 = 0x5bd1_e995
         let count = bytes.byteCount

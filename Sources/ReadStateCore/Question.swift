@@ -1,10 +1,12 @@
-// What can be asked of a user's read states, and what is answered (spec: contract, "Queries"). Ids of
-// requests, reply lists and encodings are the edge's business; the core knows questions and answers.
+// What can be asked of a user's read states, and what is answered (spec: contract, "Queries"). Ids
+// of requests, reply lists and encodings are the edge's business; the core knows questions and
+// answers.
 
 /// A question about one user.
 package enum Question: Hashable, Sendable {
     case get(UserID, ChannelID)
-    /// States in the order of channel ids, above `after`, at most `limit` (1 to `Question.listLimit`).
+    /// States in the order of channel ids, above `after`, at most `limit` (1 to
+    /// `Question.listLimit`).
     case list(UserID, unreadOnly: Bool, after: ChannelID, limit: Int)
     case totals(UserID)
 

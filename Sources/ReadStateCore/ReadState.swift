@@ -1,6 +1,7 @@
-// A read state spelled out: what one user has read in one channel, every field with its name. This is
-// the form the rules are written for (`ReadState+Apply.swift`), the form that is stored and answered.
-// The cache keeps the same facts packed into a few bytes; packing is invisible outside of it.
+// A read state spelled out: what one user has read in one channel, every field with its name. This
+// is the form the rules are written for (`ReadState+Apply.swift`), the form that is stored and
+// answered. The cache keeps the same facts packed into a few bytes; packing is invisible outside of
+// it.
 
 /// An unread message in a window: its id and whether it mentions the user, in 8 bytes.
 package struct UnreadMessage: Hashable, Sendable {

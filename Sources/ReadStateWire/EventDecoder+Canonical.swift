@@ -1,6 +1,6 @@
-// Nine records of ten are a `message_sent` or `message_read` in protobuf, written by an encoder that
-// puts fields in the order of their numbers, as all known ones do. For these two the place of every
-// byte is known from a few of them, so they are read without a loop:
+// Nine records of ten are a `message_sent` or `message_read` in protobuf, written by an encoder
+// that puts fields in the order of their numbers, as all known ones do. For these two the place of
+// every byte is known from a few of them, so they are read without a loop:
 //
 //     at   0   1       9   10      18   19     27   28   29   30     38
 //         09  user    11  channel  19   op     22   len  09  message [10 mention] [18 own]

@@ -1,6 +1,6 @@
-// `readstates.v1.Event` from protobuf, as `protoc` reads it: fields in any order, of a scalar the last
-// one counts, of a oneof the last kind counts, a message that comes twice is merged, a known number
-// with another wire type is an unknown field.
+// `readstates.v1.Event` from protobuf, as `protoc` reads it: fields in any order, of a scalar the
+// last one counts, of a oneof the last kind counts, a message that comes twice is merged, a known
+// number with another wire type is an unknown field.
 
 import ReadStateCore
 

@@ -11,8 +11,8 @@ extension EventDecoder {
         case invalid(DeadLetterReason)
     }
 
-    /// Writes the record for one JSON event: key in decimal, value as protobuf, each in place of what
-    /// the buffer held. The partition is `Partitioning.partition(of:count:)` of the user.
+    /// Writes the record for one JSON event: key in decimal, value as protobuf, each in place of
+    /// what the buffer held. The partition is `Partitioning.partition(of:count:)` of the user.
     package mutating func publish(
         json line: RawSpan, key: inout [UInt8], value: inout [UInt8]
     ) -> Publication {

@@ -1,9 +1,10 @@
 // From a Kafka record to an event of a batch, or to the reason why not. The encoding is told by the
-// first byte: `{` is JSON; 0, which no protobuf message begins with, is a schema-registry header with
-// protobuf behind it; anything else is protobuf. Nothing of an event that has a problem stays.
+// first byte: `{` is JSON; 0, which no protobuf message begins with, is a schema-registry header
+// with protobuf behind it; anything else is protobuf. Nothing of an event that has a problem stays.
 //
-// The header's message indexes are read over, not compared: which message a registry calls the first
-// depends on the file it was given, and the key and the kinds tell well enough what is an event.
+// The header's message indexes are read over, not compared: which message a registry calls the
+// first depends on the file it was given, and the key and the kinds tell well enough what is an
+// event.
 
 package import ReadStateCore
 
@@ -24,8 +25,8 @@ package struct EventDecoder: ~Copyable {
 
     package init() {}
 
-    /// Appends the record's event to `batch`, which must not be full. `place`, if given, is where the
-    /// record was found, and a record that does not belong there is a dead letter.
+    /// Appends the record's event to `batch`, which must not be full. `place`, if given, is where
+    /// the record was found, and a record that does not belong there is a dead letter.
     package mutating func decode(
         value: RawSpan?, key: RawSpan?, offset: Offset, place: Partitioning.Place? = nil,
         into batch: inout EventBatch

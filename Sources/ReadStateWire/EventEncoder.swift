@@ -1,11 +1,11 @@
-// From an event to its bytes, for those who write to the topic: `publish`, `load`, `demo`, tests. What
-// is written is canonical: fields in the order of their numbers, defaults left out.
+// From an event to its bytes, for those who write to the topic: `publish`, `load`, `demo`, tests.
+// What is written is canonical: fields in the order of their numbers, defaults left out.
 
 package import ReadStateCore
 
 extension EventFields {
-    /// The fields of a decoded event, whose list is in `entries` of its batch. A mention's kind (user,
-    /// role, everyone) is not kept by the core; it comes out as `MENTION_USER`.
+    /// The fields of a decoded event, whose list is in `entries` of its batch. A mention's kind
+    /// (user, role, everyone) is not kept by the core; it comes out as `MENTION_USER`.
     package init(_ event: Event) {
         self.init(listStart: 0)
         user = event.user.rawValue

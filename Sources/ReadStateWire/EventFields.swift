@@ -1,6 +1,6 @@
 // An event as it stands on the wire, before it is believed: the fields of `readstates.v1.Event` and
-// of all its kinds side by side, each at its default until met. Every encoding is read into this one
-// form, so that the rules of what is acceptable stand once, in `problem`.
+// of all its kinds side by side, each at its default until met. Every encoding is read into this
+// one form, so that the rules of what is acceptable stand once, in `problem`.
 
 package import ReadStateCore
 
@@ -37,8 +37,8 @@ package struct EventFields: Hashable, Sendable {
     package var mention: UInt32 = 0
     package var older: UInt32 = 0
     package var olderMentions: UInt32 = 0
-    /// Where in the array of entries the list begins, and how long it is. Beyond `listLimit` entries
-    /// are only counted.
+    /// Where in the array of entries the list begins, and how long it is. Beyond `listLimit`
+    /// entries are only counted.
     package var list = EntryRange(start: 0, count: 0)
 
     package init(listStart: Int) { list.start = UInt32(truncatingIfNeeded: listStart) }

@@ -1,5 +1,5 @@
-// A parsed document, walked on simdjson's tape: 64-bit words, the type as an ASCII letter in the top
-// byte, below it a payload of 56 bits.
+// A parsed document, walked on simdjson's tape: 64-bit words, the type as an ASCII letter in the
+// top byte, below it a payload of 56 bits.
 //
 //     {  [   where the value behind this one begins (low 32 bits of the payload)
 //     }  ]   the end
@@ -7,7 +7,8 @@
 //     l u d  a signed, unsigned or floating number, which is the next word
 //     t f n  true, false, null
 //
-// A member of an object is the name's word and then the value's. A place on the tape is a plain Int.
+// A member of an object is the name's word and then the value's. A place on the tape is a plain
+// Int.
 
 /// A validated document, for as long as its parser is not used again.
 struct JSONDocument: ~Escapable {
@@ -16,7 +17,8 @@ struct JSONDocument: ~Escapable {
 
     /// Where the whole value is; word 0 frames the document.
     static let root = 1
-    /// The largest number that a double, and so any JSON reader, holds exactly along with all below.
+    /// The largest number that a double, and so any JSON reader, holds exactly along with all
+    /// below.
     static let largestNumber: UInt64 = 1 << 53
 
     /// What remains of an object or array: [next, end) on the tape.
@@ -168,16 +170,16 @@ struct FieldSet {
     }
 }
 
-/// So that a `switch` over a field's name reads like the list of its names. Nearly always the lengths
-/// differ already, and that much is compared in place.
+/// So that a `switch` over a field's name reads like the list of its names. Nearly always the
+/// lengths differ already, and that much is compared in place.
 @inline(__always)
 func ~= (pattern: StaticString, text: RawSpan) -> Bool {
     pattern.utf8CodeUnitCount == text.byteCount && text.equals(pattern)
 }
 
 extension RawSpan {
-    /// True if these bytes are `pattern`, which must be as long. Eight are compared at a time; the last
-    /// eight may overlap with those before.
+    /// True if these bytes are `pattern`, which must be as long. Eight are compared at a time; the
+    /// last eight may overlap with those before.
     fileprivate func equals(_ pattern: StaticString) -> Bool {
         var position = 0
         while byteCount &- position >= 8 {

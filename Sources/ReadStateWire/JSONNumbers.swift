@@ -1,7 +1,8 @@
-// simdjson refuses a whole document for a number that fits neither 64 bits nor a double. Such numbers
-// are valid JSON all the same, and a field that nobody here knows may hold one. So a document that was
-// refused for a number is read once more with each number of that sort replaced by 0.5, which is as
-// wrong as the number itself wherever a number is known here: nothing here has a fraction.
+// simdjson refuses a whole document for a number that fits neither 64 bits nor a double. Such
+// numbers are valid JSON all the same, and a field that nobody here knows may hold one. So a
+// document that was refused for a number is read once more with each number of that sort replaced
+// by 0.5, which is as wrong as the number itself wherever a number is known here: nothing here has
+// a fraction.
 
 /// Numbers that are right by JSON's grammar but too large for simdjson.
 enum JSONNumbers {

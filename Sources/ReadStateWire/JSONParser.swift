@@ -5,11 +5,11 @@
 // - A field may be named in snake_case or lowerCamelCase; unknown names are passed over; null is as
 //   good as absent; a known field that comes twice is refused, because two readers could disagree
 //   about which one counts.
-// - A 64-bit number is a string in canonical decimal ("007", "+7" and "7.0" are not), or a JSON number
-//   without a fraction, at most 2^53: a larger one has lost digits on its way through a double.
-//   `1e3` is 1000; `1.5` and `-1` are no ids.
-// - A number too large for 64 bits or for a double is valid JSON: in an unknown field it does no harm,
-//   in a known one it is out of range (see `JSONNumbers`).
+// - A 64-bit number is a string in canonical decimal ("007", "+7" and "7.0" are not), or a JSON
+//   number without a fraction, at most 2^53: a larger one has lost digits on its way through a
+//   double. `1e3` is 1000; `1.5` and `-1` are no ids.
+// - A number too large for 64 bits or for a double is valid JSON: in an unknown field it does no
+//   harm, in a known one it is out of range (see `JSONNumbers`).
 // - Nesting is limited to 1024 levels by simdjson; what is deeper counts as malformed.
 
 import CSimdjson

@@ -1,5 +1,6 @@
-// JSON out, at the end of a byte buffer that its owner uses again. A comma is needed before a name or
-// an element exactly if the byte before it does not open something, so nothing has to be remembered.
+// JSON out, at the end of a byte buffer that its owner uses again. A comma is needed before a name
+// or an element exactly if the byte before it does not open something, so nothing has to be
+// remembered.
 
 /// Writes JSON at the end of a buffer. 64-bit ids go out as decimal strings.
 enum JSONWriter {

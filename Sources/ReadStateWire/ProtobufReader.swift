@@ -1,6 +1,7 @@
 // A reader of protobuf's wire format, over bytes that somebody else owns. It walks forward, field
 // by field, and never traps on what it reads: the first malformed byte ends it, as if there were no
-// more fields, and `isMalformed` says so afterwards. So a decoder is one loop and one look at the end.
+// more fields, and `isMalformed` says so afterwards. So a decoder is one loop and one look at the
+// end.
 //
 // What counts as malformed is what `protoc` and the C++ runtime refuse: a tag that is longer than 5
 // bytes or has field number 0 or wire type 6 or 7, a varint of more than 10 bytes, a length beyond
@@ -127,7 +128,8 @@ struct ProtobufReader: ~Escapable {
         if end - position >= count { position += count } else { fail() }
     }
 
-    /// Passes over a group, inner ones by a list of open numbers, so that no input deepens the stack.
+    /// Passes over a group, inner ones by a list of open numbers, so that no input deepens the
+    /// stack.
     private mutating func skipGroup(_ number: UInt32) {
         var open = [number]
         while let innermost = open.last {

@@ -1,6 +1,6 @@
 // From the bytes of a request to a query, or to the error it is answered with, or to nothing. `{`
-// begins JSON; any other byte protobuf. A request that cannot be read as a whole is read as far as it
-// goes, because whoever sent it waits: if it tells where to reply to, it is answered.
+// begins JSON; any other byte protobuf. A request that cannot be read as a whole is read as far as
+// it goes, because whoever sent it waits: if it tells where to reply to, it is answered.
 
 import ReadStateCore
 

@@ -1,6 +1,6 @@
-// Where a reply may go. `reply_to` is the caller's word: a request must not make a worker push onto a
-// key of the service itself, so no name of the namespace is taken but those under `<ns>:reply:`, which
-// the bundled client uses.
+// Where a reply may go. `reply_to` is the caller's word: a request must not make a worker push onto
+// a key of the service itself, so no name of the namespace is taken but those under `<ns>:reply:`,
+// which the bundled client uses.
 
 /// The rule for `reply_to`.
 package enum ReplyTarget {

@@ -1,9 +1,10 @@
-// The stored form of a read state, `readstates.v1.StoredState` (schemas/readstates/v1/stored.proto).
-// Ids that lie near each other are kept as differences: a state that is caught up takes 9 bytes, an
-// unread message 5 to 7. Differences wrap around at 2^64, so that any two ids have one.
+// The stored form of a read state, `readstates.v1.StoredState`
+// (schemas/readstates/v1/stored.proto). Ids that lie near each other are kept as differences: a
+// state that is caught up takes 9 bytes, an unread message 5 to 7. Differences wrap around at 2^64,
+// so that any two ids have one.
 //
-// Reading is strict, because what is read will be written back: an unknown version, an unknown field
-// and a state that no rule can lead to are refused, each as a value.
+// Reading is strict, because what is read will be written back: an unknown version, an unknown
+// field and a state that no rule can lead to are refused, each as a value.
 
 package import ReadStateCore
 

@@ -1,5 +1,5 @@
-// The field `@` of a user's hash, `readstates.v1.StoredUser`: what is one per user and must be atomic
-// with the states.
+// The field `@` of a user's hash, `readstates.v1.StoredUser`: what is one per user and must be
+// atomic with the states.
 
 package import ReadStateCore
 

@@ -1,8 +1,8 @@
-// A Redis of our own: the partitions' positions and users' hashes, the claim, commit and load requests
-// with exactly the semantics of the real scripts (a test runs both against the same requests), the
-// request lists, and the power to forget. Every script leaves behind what it overwrote, so the newest
-// writes can be taken back, any number of them: that is what a crash or a failover does, since the
-// writes of one server are lost from the end.
+// A Redis of our own: the partitions' positions and users' hashes, the claim, commit and load
+// requests with exactly the semantics of the real scripts (a test runs both against the same
+// requests), the request lists, and the power to forget. Every script leaves behind what it
+// overwrote, so the newest writes can be taken back, any number of them: that is what a crash or a
+// failover does, since the writes of one server are lost from the end.
 
 package import ReadStateCore
 
@@ -139,7 +139,8 @@ package struct FakeRedis: ~Copyable {
     }
 
     /// A commit that ends with an error after its first `count` users: memory ran out.
-    package mutating func fail(_ write: CommitWrite, on partition: Int, after count: Int) -> StoreReply
+    package mutating func fail(_ write: CommitWrite, on partition: Int, after count: Int)
+        -> StoreReply
     {
         if let refusal = refusal(of: write, partition) { return refusal }
         remember(partition, users: write.users.prefix(count).map(\.user))

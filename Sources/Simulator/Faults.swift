@@ -1,5 +1,5 @@
-// What can go wrong in a run, and how often. Every seed draws its own weights ("swarm"): most faults
-// are off in most seeds, so that those that are on meet each other often enough.
+// What can go wrong in a run, and how often. Every seed draws its own weights ("swarm"): most
+// faults are off in most seeds, so that those that are on meet each other often enough.
 
 /// A kind of fault; each is counted when it strikes.
 package enum Fault: Int, CaseIterable, Sendable {
@@ -21,7 +21,8 @@ package enum Fault: Int, CaseIterable, Sendable {
     case pause
     /// A worker dies, between any two of its effects.
     case crash
-    /// A connection for commits breaks: replies are lost, requests perhaps carried out, perhaps late.
+    /// A connection for commits breaks: replies are lost, requests perhaps carried out, perhaps
+    /// late.
     case cutCommits
     /// A connection for loads breaks.
     case cutLoads
@@ -67,7 +68,8 @@ struct FaultWeights {
 
     private static func choices(_ fault: Fault) -> [Int] {
         switch fault {
-        case .redelivery, .deadLetter, .producedTwice, .requestLost, .outOfMemory: return [20, 80, 250]
+        case .redelivery, .deadLetter, .producedTwice, .requestLost, .outOfMemory:
+            return [20, 80, 250]
         case .deadLetterFailed: return [50, 300]
         case .logStartMoved: return [1, 4]
         case .restart, .noScript, .clockJump: return [2, 8, 20]

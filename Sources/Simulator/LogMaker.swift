@@ -1,6 +1,6 @@
-// Makes a partition's log: users with a few channels each (one of them perhaps with very many), some
-// hotter than others, and every kind of event, with duplicates, late acks, deletions and edits. Ids
-// are small numbers that grow with time, as snowflakes do; nothing here knows the rules.
+// Makes a partition's log: users with a few channels each (one of them perhaps with very many),
+// some hotter than others, and every kind of event, with duplicates, late acks, deletions and
+// edits. Ids are small numbers that grow with time, as snowflakes do; nothing here knows the rules.
 
 import ReadStateCore
 
@@ -32,7 +32,9 @@ struct LogMaker {
         for (index, id) in users.enumerated() {
             let count = index == 0 ? most : 1 + random.below(channels)
             made.append(
-                User(id: id, channels: (0..<count).map { Channel(id: ChannelID(UInt64(1 + $0 * 3))) })
+                User(
+                    id: id, channels: (0..<count).map { Channel(id: ChannelID(UInt64(1 + $0 * 3))) }
+                )
             )
         }
         self.users = made
@@ -70,7 +72,9 @@ struct LogMaker {
         let kind = kind(u, c, &list, &random)
         var op = MessageID(random.chance(700) ? clock : 0)
         // An action that was accepted earlier than its place in the log says.
-        if op != .none, random.chance(100) { op = MessageID(max(1, clock - UInt64(random.below(9)))) }
+        if op != .none, random.chance(100) {
+            op = MessageID(max(1, clock - UInt64(random.below(9))))
+        }
         if case .markedUnread = kind { op = MessageID(max(op.rawValue, clock - 3)) }
         let ofUser: Bool
         switch kind {
@@ -92,7 +96,8 @@ struct LogMaker {
         // Mostly a recent message: old ones say nothing new.
         func some(_ random: inout Random) -> UInt64 {
             guard let last = messages.last else { return clock }
-            return random.chance(50) ? last + 2 : messages[max(0, messages.count - 1 - random.below(12))]
+            return random.chance(50)
+                ? last + 2 : messages[max(0, messages.count - 1 - random.below(12))]
         }
         switch draw {
         case ..<600:

@@ -1,6 +1,6 @@
-// What lies between workers and Redis: connections with requests on one way and replies on the other,
-// each in order, each taking any time. A broken connection loses its replies; its requests may be lost
-// from the end, and what is left may be carried out at any later time.
+// What lies between workers and Redis: connections with requests on one way and replies on the
+// other, each in order, each taking any time. A broken connection loses its replies; its requests
+// may be lost from the end, and what is left may be carried out at any later time.
 
 import ReadStateCore
 

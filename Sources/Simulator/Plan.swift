@@ -1,6 +1,6 @@
-// What a seed decides before the first step: the size of the world, the engine's limits, the faults.
-// Worlds are small and limits tight, because trouble comes from things that meet, and in a small
-// world everything meets soon.
+// What a seed decides before the first step: the size of the world, the engine's limits, the
+// faults. Worlds are small and limits tight, because trouble comes from things that meet, and in a
+// small world everything meets soon.
 
 import ReadStateCore
 

@@ -1,6 +1,6 @@
 // Faults that are put in on purpose, to show that the simulator finds them. Most are in the fake
-// Redis or in the way the simulated worker drives the engine; the few that only the engine could have
-// are in `EngineFault`, which nothing but the simulator ever sets.
+// Redis or in the way the simulated worker drives the engine; the few that only the engine could
+// have are in `EngineFault`, which nothing but the simulator ever sets.
 
 import ReadStateCore
 

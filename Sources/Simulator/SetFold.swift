@@ -42,14 +42,17 @@ struct SetFold {
             }
         }
 
-        /// A mention that becomes plain may be older than plain messages that left the window before
-        /// it; a read at it then resets `older` (semantics, "message_read"), although those are unread.
+        /// A mention that becomes plain may be older than plain messages that left the window
+        /// before it; a read at it then resets `older` (semantics, "message_read"), although those
+        /// are unread.
         mutating func demote(_ was: Bool, _ mentioned: Bool) {
             if was && !mentioned { isUncertain = true }
         }
 
         mutating func remove(_ id: UInt64) {
-            if removed.count >= ReadState.removedLimit || removed.contains(id) { isUncertain = true }
+            if removed.count >= ReadState.removedLimit || removed.contains(id) {
+                isUncertain = true
+            }
             if unread.removeValue(forKey: id) == nil && id > lastRead { isUncertain = true }
             removed.insert(id)
         }

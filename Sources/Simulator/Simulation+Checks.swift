@@ -1,6 +1,7 @@
 // The checkers. After every commit: the stored users are the fold up to their applied offsets, the
-// position passes nothing that is not stored, the committer was the owner. Now and then, for a cache:
-// it is the fold, to the last state. At the end: everything is stored, answered and accounted for.
+// position passes nothing that is not stored, the committer was the owner. Now and then, for a
+// cache: it is the fold, to the last state. At the end: everything is stored, answered and
+// accounted for.
 
 import ReadStateCore
 
@@ -10,7 +11,8 @@ extension Simulation {
     /// A commit was carried out.
     func check(_ write: CommitWrite, _ partition: Int, after before: PartitionStore) {
         if before.owner != write.token {
-            fail("commit \(write.number.rawValue) of \(partition) by a worker that is not the owner")
+            fail(
+                "commit \(write.number.rawValue) of \(partition) by a worker that is not the owner")
         }
         let from = before.position?.rawValue ?? 0
         let to = write.position.rawValue
@@ -41,7 +43,9 @@ extension Simulation {
                     text + "\(found as Any) at \(applied.rawValue), not \(right as Any)")
             }
         }
-        if count != stored.fields.count { fail("user \(id.rawValue) has a channel too many stored") }
+        if count != stored.fields.count {
+            fail("user \(id.rawValue) has a channel too many stored")
+        }
     }
 
     /// What lies below the position is stored, dead-lettered or counted.

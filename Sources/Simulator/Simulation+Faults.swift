@@ -69,7 +69,8 @@ extension Simulation {
             redis.rollBack(to: redis.depth - lost)
             if random.chance(300) { cutAll() }
         } while random.chance(200)
-        // A server that lost writes was restarted or replaced: its connections break, if not at once.
+        // A server that lost writes was restarted or replaced: its connections break, if not at
+        // once.
         cutsAt = step + random.below(400)
     }
 

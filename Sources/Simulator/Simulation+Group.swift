@@ -1,6 +1,6 @@
 // The group: who is told to have which partition. It believes what it is told, late: a worker that
-// does not answer is taken for dead and its partitions are given to others, while it may still think
-// that they are its own.
+// does not answer is taken for dead and its partitions are given to others, while it may still
+// think that they are its own.
 
 import ReadStateCore
 

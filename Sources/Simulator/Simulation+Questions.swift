@@ -1,5 +1,6 @@
 // Questions: clients push requests to lists, workers pop those of their partitions, route what came
-// to the list of all, and answer. Every answer is compared with the fold up to the offset it claims.
+// to the list of all, and answer. Every answer is compared with the fold up to the offset it
+// claims.
 
 import ReadStateCore
 
@@ -160,7 +161,9 @@ extension Simulation {
             for channel in truth.user(user)?.channels ?? [] where channel.id > after {
                 // A channel that was left has no state to be listed.
                 guard let state = Truth.state(channel, below: below), !state.left else { continue }
-                if !unreadOnly || state.unreadCount > 0 { right.append(summarize(channel.id, state)) }
+                if !unreadOnly || state.unreadCount > 0 {
+                    right.append(summarize(channel.id, state))
+                }
             }
             if given != Array(right.prefix(limit)) || more != (right.count > limit) {
                 fail("\(name) is \(given), more \(more), not \(right)")

@@ -168,7 +168,8 @@ extension Simulation {
                 isUnreachable[station.partition] = true
                 return drop(station, .log)
             }
-            station.startAt = options.planted == .startOneTooFar && position != nil ? start.next : start
+            station.startAt =
+                options.planted == .startOneTooFar && position != nil ? start.next : start
         }
     }
 

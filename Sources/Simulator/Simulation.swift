@@ -1,15 +1,16 @@
-// One run: a world made from a seed, driven step by step. In each step chance picks who moves next: a
-// worker handles one thing that came to it, Redis carries out one request, a record is produced, a
-// question is asked, or a fault strikes. After a number of such steps the faults end, everybody is
-// woken up, and the world must come to rest: lag zero, everything stored, every question settled.
+// One run: a world made from a seed, driven step by step. In each step chance picks who moves next:
+// a worker handles one thing that came to it, Redis carries out one request, a record is produced,
+// a question is asked, or a fault strikes. After a number of such steps the faults end, everybody
+// is woken up, and the world must come to rest: lag zero, everything stored, every question
+// settled.
 //
 //     log ──▶ Worker ⇄ Connection ⇄ FakeRedis        group ──▶ Worker
 //               │ PartitionEngine (the shipped one)
 //               ▼
 //     answers, stored states, dead letters ──▶ checked against Truth
 //
-// Time is a number that grows with the steps. Nothing in a run depends on a clock, an address or the
-// order of a hash table, so the same seed is the same run, to the last step.
+// Time is a number that grows with the steps. Nothing in a run depends on a clock, an address or
+// the order of a hash table, so the same seed is the same run, to the last step.
 
 import ReadStateCore
 

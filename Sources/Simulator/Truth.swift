@@ -1,7 +1,8 @@
 // What must come out: the plain fold of a partition's log, remembered for every offset, so that any
 // state or answer can be compared with the fold up to whatever offset it claims to include. It uses
-// the shipped rules for one read state and nothing else of the core: no cache, no loads, no commits.
-// Beside it `SetFold` counts with plain sets, and where a state says that it is exact, both must agree.
+// the shipped rules for one read state and nothing else of the core: no cache, no loads, no
+// commits. Beside it `SetFold` counts with plain sets, and where a state says that it is exact,
+// both must agree.
 
 import ReadStateCore
 

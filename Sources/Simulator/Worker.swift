@@ -1,6 +1,6 @@
 // A simulated worker: one engine per partition, driven as a shard drives it, on a connection for
-// commits and one for loads. It knows only what a real one would: its own memory, replies, the group's
-// messages in order, and the log.
+// commits and one for loads. It knows only what a real one would: its own memory, replies, the
+// group's messages in order, and the log.
 
 import ReadStateCore
 

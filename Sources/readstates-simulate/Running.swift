@@ -1,5 +1,5 @@
-// Runs: one seed with all that can be shown of it, or many on all cores. The core traps where it finds
-// a bug in itself; then the seed is printed too, from the signal's handler.
+// Runs: one seed with all that can be shown of it, or many on all cores. The core traps where it
+// finds a bug in itself; then the seed is printed too, from the signal's handler.
 
 import Glibc
 import Simulator
@@ -113,7 +113,10 @@ enum SeedsInWork {
             signal(number) { number in
                 say("TRAP, signal \(number), in one of these:")
                 // The process is about to end; the other threads only change numbers in place.
-                for unsafe seed in unsafe SeedsInWork.seeds { say("reproduce: readstates-simulate --seed \(seed)") }
+                for place in unsafe 0..<SeedsInWork.seeds.count {
+                    let seed = unsafe SeedsInWork.seeds[place]
+                    say("reproduce: readstates-simulate --seed \(seed)")
+                }
                 signal(number, SIG_DFL)
                 raise(number)
             }

@@ -22,7 +22,7 @@ struct ChildProcess: ~Copyable {
         }
         var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
         // Freed here, after the call that copies them.
-        defer { unsafe arguments.forEach { unsafe free($0) } }
+        defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }
         // Null-terminated, as the call wants it; `environ` is not changed by this program.
         let code = unsafe posix_spawnp(&id, words[0], &actions, nil, &arguments, environ)
         guard code == 0 else { return nil }

@@ -1,6 +1,7 @@
-// `readstates demo`: the main job, seen from outside. A broker (librdkafka's mock cluster, in a process
-// of its own), a throwaway Redis and a worker are started in a temporary folder; then the demo runs
-// the program's own commands, showing each as a person would type it, and ends everything again.
+// `readstates demo`: the main job, seen from outside. A broker (librdkafka's mock cluster, in a
+// process of its own), a throwaway Redis and a worker are started in a temporary folder; then the
+// demo runs the program's own commands, showing each as a person would type it, and ends everything
+// again.
 
 import Glibc
 import ReadStateCore
@@ -49,8 +50,10 @@ private struct Demo {
         let kafka = try waitForBroker(&broker)
         var worker = try start(
             "worker",
-            [program, "worker", "--kafka", kafka, "--redis", redis, "--flush-interval", "1s",
-                "--listen", "127.0.0.1:0"])
+            [
+                program, "worker", "--kafka", kafka, "--redis", redis, "--flush-interval", "1s",
+                "--listen", "127.0.0.1:0",
+            ])
         try waitForWorker(&worker)
 
         say("Events are published: Ann (7) is written to in two channels, reads, writes herself.")
@@ -83,7 +86,8 @@ private struct Demo {
         ]
         guard let server = ChildProcess(words, output: "\(folder)/redis.log") else {
             throw DemoFailure(
-                code: .refused, reason: "redis-server is not installed (apt-get install redis-server)")
+                code: .refused,
+                reason: "redis-server is not installed (apt-get install redis-server)")
         }
         return server
     }
@@ -134,7 +138,8 @@ extension Demo {
     private var events: String {
         """
         {"user_id":"7","channel_id":"9","message_sent":{"message_id":"101"}}
-        {"user_id":"7","channel_id":"9","message_sent":{"message_id":"102","mention":"MENTION_USER"}}
+        {"user_id":"7","channel_id":"9","message_sent":{"message_id":"102","mention":\
+        "MENTION_USER"}}
         {"user_id":"7","channel_id":"9","message_read":{"message_id":"101"}}
         {"user_id":"7","channel_id":"11","message_sent":{"message_id":"103"}}
         {"user_id":"7","channel_id":"11","message_sent":{"message_id":"104","own":true}}

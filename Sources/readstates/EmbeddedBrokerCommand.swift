@@ -1,8 +1,8 @@
 import KafkaLog
 import ReadStateService
 
-/// `readstates embedded-broker`: librdkafka's mock cluster with the topics of a default worker, until
-/// the process is told to end. Prints `bootstrap=HOST:PORT` once it answers.
+/// `readstates embedded-broker`: librdkafka's mock cluster with the topics of a default worker,
+/// until the process is told to end. Prints `bootstrap=HOST:PORT` once it answers.
 func runEmbeddedBroker() -> ExitCode {
     do {
         let signals = try SignalWaiter()

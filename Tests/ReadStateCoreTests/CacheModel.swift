@@ -103,7 +103,7 @@ struct CacheModel: ~Copyable {
             }
         default:
             changed[event.user, default: []].insert(event.channel)
-            // Its stored field must go, which only a rewrite does.
+            // A default state is not stored, and a commit cannot delete one field.
             if states[event.user, event.channel].isDefault { rewrite.insert(event.user) }
         }
     }

@@ -8,8 +8,8 @@ import Testing
 @testable import ReadStateWire
 
 @Suite struct EventProtocTests {
-    /// Random events are written byte for byte as protoc writes them, and read back the same, by way
-    /// of JSON too.
+    /// Random events are written byte for byte as protoc writes them, and read back the same, by
+    /// way of JSON too.
     @Test func randomEventsAgree() throws {
         var numbers = SeededNumbers(seed: 11)
         let events = (0..<3000).map { _ in EventFields.random(&numbers) }
@@ -30,8 +30,8 @@ import Testing
         }
     }
 
-    /// Fields in any order, more than once, of the wrong wire type, unknown, in groups, packed or not,
-    /// numbers longer than need be: what is read is what protoc reads.
+    /// Fields in any order, more than once, of the wrong wire type, unknown, in groups, packed or
+    /// not, numbers longer than need be: what is read is what protoc reads.
     @Test func unusualWireFormsAgree() throws {
         var numbers = SeededNumbers(seed: 12)
         let messages = (0..<1500).map { _ in unusualEvent(&numbers) }

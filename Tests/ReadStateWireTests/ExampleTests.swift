@@ -1,5 +1,5 @@
-// The examples in schemas/examples: each is there in JSON (where it has a JSON form), in protobuf as
-// protoc made it, and in protobuf's text form. All of them must mean the same here.
+// The examples in schemas/examples: each is there in JSON (where it has a JSON form), in protobuf
+// as protoc made it, and in protobuf's text form. All of them must mean the same here.
 
 import Foundation
 import ReadStateCore

@@ -1,9 +1,9 @@
 // Decoders fed with spoiled bytes: three seconds by default, shared among the decoders, always from
-// the same seed; READSTATES_FUZZ_SECONDS makes it longer and the seed a new one, READSTATES_FUZZ_SEED
-// sets it. What a run must show: no input traps, what is read can be written and read again the same,
-// and a document is taken for JSON here exactly if Foundation does. A failure tells seed
-// and bytes; after a trap, the bytes are in the file `readstates-fuzz-<decoder>-<process>` of the
-// folder for temporary files.
+// the same seed; READSTATES_FUZZ_SECONDS makes it longer and the seed a new one,
+// READSTATES_FUZZ_SEED sets it. What a run must show: no input traps, what is read can be written
+// and read again the same, and a document is taken for JSON here exactly if Foundation does. A
+// failure tells seed and bytes; after a trap, the bytes are in the file
+// `readstates-fuzz-<decoder>-<process>` of the folder for temporary files.
 
 import Foundation
 import ReadStateCore
@@ -151,13 +151,14 @@ import Testing
         }
     }
 
-    /// Foundation's word, but for two things: it takes a comma before a closing bracket, which is no
-    /// JSON, and does not take exponents that lead beyond a double, which are.
+    /// Foundation's word, but for two things: it takes a comma before a closing bracket, which is
+    /// no JSON, and does not take exponents that lead beyond a double, which are.
     private func isFoundationJSON(_ bytes: [UInt8], ours: Bool) -> Bool {
         guard let text = String(validating: bytes, as: UTF8.self) else { return false }
         let bare = text.replacing(/"([^"\\]|\\.)*"/.dotMatchesNewlines(), with: "\"\"")
         if bare.contains(/,[ \t\r\n]*[\]}]/) { return false }
-        // The strings are left out of the second question, so it is asked only about what is valid here.
+        // The strings are left out of the second question, so it is asked only about what is valid
+        // here.
         if isTaken(bytes) || !ours { return isTaken(bytes) }
         let small = bare.replacing(/([0-9])[eE][+-]?[0-9]{3,}/) { "\($0.output.1)e1" }
         return small != bare && isTaken(utf8(small))

@@ -1,5 +1,5 @@
-// As much of JSON Schema (draft 2020-12) as the schemas of this repository use. A keyword that is not
-// known here fails the test that meets it, so that nothing is silently left unchecked.
+// As much of JSON Schema (draft 2020-12) as the schemas of this repository use. A keyword that is
+// not known here fails the test that meets it, so that nothing is silently left unchecked.
 
 import Foundation
 

@@ -7,7 +7,8 @@ import Testing
 @Suite struct NumberTests {
     private func decimal(_ text: [UInt8]) -> UInt64? { Decimal.parse(text.span.bytes) }
 
-    /// Decimal numbers are read in their one canonical spelling, of every length and at both limits.
+    /// Decimal numbers are read in their one canonical spelling, of every length and at both
+    /// limits.
     @Test func decimalsRoundTrip() {
         var numbers = SeededNumbers(seed: 1)
         var values: [UInt64] = [0, UInt64(Int64.max)]

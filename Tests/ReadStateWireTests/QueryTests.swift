@@ -127,7 +127,8 @@ import Testing
         expect(decode(start + rest), .badRequest)
     }
 
-    /// In malformed JSON, id and reply list are found behind other members, escaped and in any order.
+    /// In malformed JSON, id and reply list are found behind other members, escaped and in any
+    /// order.
     @Test func malformedJSONIsScanned() {
         expect(
             decode(
@@ -151,7 +152,8 @@ import Testing
         for none in ["\"\"", "null", "7"] { expect(request(none), .badRequest, id: "") }
     }
 
-    /// Protobuf that breaks off, or is wrong, is answered too; text that is not UTF-8 is unreadable.
+    /// Protobuf that breaks off, or is wrong, is answered too; text that is not UTF-8 is
+    /// unreadable.
     @Test func malformedProtobufIsAnswered() {
         var bytes: [UInt8] = []
         ProtobufWriter.string(1, utf8("r1"), into: &bytes)
@@ -173,8 +175,8 @@ import Testing
         #expect(decode("[]") == .unanswerable(.noReplyTo))
     }
 
-    /// A request of 64 KiB is answered. One byte more, and it is too large if its beginning tells id
-    /// and reply list, else dropped.
+    /// A request of 64 KiB is answered. One byte more, and it is too large if its beginning tells
+    /// id and reply list, else dropped.
     @Test func sizeLimit() {
         let rest = "\"totals\":{\"user_id\":\"7\"},\"x\":\""
         let room = Query.sizeLimit - start.utf8.count - rest.utf8.count - 2

@@ -41,7 +41,8 @@ import Testing
             appliedOffset: Offset(numbers.chance(9) ? -1 : Int64(numbers.id())), result: result)
     }
 
-    /// Random replies are written as protoc writes them, are valid JSON, and are read back the same.
+    /// Random replies are written as protoc writes them, are valid JSON, and are read back the
+    /// same.
     @Test func randomRepliesAgree() throws {
         var numbers = SeededNumbers(seed: 51)
         var decoder = ReplyDecoder()

@@ -54,13 +54,13 @@ import Testing
                 for field in fields {
                     let rest = field == "message_id" || message.isEmpty ? "" : message + ","
                     try compare(
-                        "{\"user_id\":\"7\",\"channel_id\":\"9\",\"\(kind)\":{\(rest)\"\(field)\":\(value)}}"
+                        #"{"user_id":"7","channel_id":"9","\#(kind)":{\#(rest)"\#(field)":\#(value)}}"#
                     )
                 }
                 try compare("{\"user_id\":\(value),\"channel_id\":\"9\",\"\(kind)\":{\(message)}}")
                 try compare("{\"user_id\":\"7\",\"channel_id\":\(value),\"\(kind)\":{\(message)}}")
                 try compare(
-                    "{\"user_id\":\"7\",\"channel_id\":\"9\",\"op_id\":\(value),\"\(kind)\":{\(message)}}"
+                    #"{"user_id":"7","channel_id":"9","op_id":\#(value),"\#(kind)":{\#(message)}}"#
                 )
                 try compare("{\"user_id\":\"7\",\"channel_id\":\"9\",\"\(kind)\":\(value)}")
             }
@@ -104,7 +104,7 @@ import Testing
                         .filter { $0.0 != name && names.contains($0.0) }
                         .map { "\"\($0.0)\":\($0.1)," }.joined()
                     try compare(
-                        "{\"id\":\"r\",\"reply_to\":\"l\",\"\(question)\":{\(others)\"\(name)\":\(value)}}"
+                        #"{"id":"r","reply_to":"l","\#(question)":{\#(others)"\#(name)":\#(value)}}"#
                     )
                 }
                 try compare("{\"id\":\(value),\"reply_to\":\"l\",\"\(question)\":\(body)}")
@@ -112,7 +112,7 @@ import Testing
                 try compare("{\"id\":\"r\",\"reply_to\":\"l\",\"\(question)\":\(value)}")
                 for name in ["deadline_unix_ms", "min_offset"] {
                     try compare(
-                        "{\"id\":\"r\",\"reply_to\":\"l\",\"\(name)\":\(value),\"\(question)\":\(body)}"
+                        #"{"id":"r","reply_to":"l","\#(name)":\#(value),"\#(question)":\#(body)}"#
                     )
                 }
             }

@@ -91,7 +91,8 @@ func key(_ user: UInt64) -> [UInt8] { utf8(String(user)) }
 enum Protoc {
     struct Failed: Error, CustomStringConvertible { let description: String }
 
-    /// Runs `--encode` or `--decode` of a message type declared in `declaration`, a whole .proto file.
+    /// Runs `--encode` or `--decode` of a message type declared in `declaration`, a whole .proto
+    /// file.
     static func run(
         _ action: String, type: String, declaration: String, input: [UInt8]
     ) throws -> [UInt8] {

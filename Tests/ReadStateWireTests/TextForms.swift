@@ -1,4 +1,5 @@
-// The messages in protobuf's text form, as `protoc --decode` prints them, from what was decoded here.
+// The messages in protobuf's text form, as `protoc --decode` prints them, from what was decoded
+// here.
 
 import ReadStateCore
 

@@ -9,7 +9,7 @@ import Testing
 @Suite struct VectorTests {
     /// Each event is read from JSON, written as protobuf and as JSON, and read back the same.
     @Test func everyEventSurvivesEveryEncoding() throws {
-        let path = repository("Tests/ReadStateCoreTests/Resources/vectors.jsonl")
+        let path = repository("schemas/vectors.jsonl")
         let lines = try bytes(ofFile: path).split(separator: UInt8(ascii: "\n"))
         #expect(lines.count == 900)
         var decoder = EventDecoder()

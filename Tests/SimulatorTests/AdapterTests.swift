@@ -1,5 +1,6 @@
-// The fake Redis is only worth as much as it is like the real one: the same random requests go to both,
-// through the shipped scripts on the one side, and every reply and all that is stored must be equal.
+// The fake Redis is only worth as much as it is like the real one: the same random requests go to
+// both, through the shipped scripts on the one side, and every reply and all that is stored must be
+// equal.
 
 import ReadStateCore
 import RedisLink
@@ -8,7 +9,9 @@ import TestSupport
 import Testing
 
 @Suite struct AdapterTests {
-    @Test("The fake Redis answers and stores as the real one does", arguments: [1, 2, 3, 4] as [UInt64])
+    @Test(
+        "The fake Redis answers and stores as the real one does",
+        arguments: [1, 2, 3, 4] as [UInt64])
     func sameAsReal(seed: UInt64) throws {
         let server = try RedisServer { $0.appendOnly = .off }
         var pair = try RedisPair(server, seed: seed)
@@ -34,8 +37,9 @@ private struct RedisPair: ~Copyable {
     private(set) var refused = 0
 
     init(_ server: RedisServer, seed: UInt64) throws {
-        real = try BlockingRedis(RedisAddress(.unix(path: server.socketPath)))
         let names = try Keys(namespace: "rs")
+        let connected = try BlockingRedis(RedisAddress(.unix(path: server.socketPath)))
+        real = connected
         keys = (0..<Int32(Self.partitions)).map { names.partition($0) }
         random = Random(seed: seed)
     }
@@ -172,7 +176,9 @@ extension UserHash {
 }
 
 extension RawSpan {
-    fileprivate var array: [UInt8] { byteOffsets.map { unsafeLoad(fromByteOffset: $0, as: UInt8.self) } }
+    fileprivate var array: [UInt8] {
+        byteOffsets.map { unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+    }
 }
 
 extension StoredToken {

@@ -98,8 +98,16 @@ import CMemory
 
     /// Makes memory of `bytes` bytes from `offset` on, used or not yet; false if there is none.
     mutating func populate(_ bytes: Int, at offset: Int) -> Bool {
-        // Advice splits the range for the kernel, which then cannot move it as one any more.
-        if reserved < Self.largest { extend(to: Self.largest) }
+        guard offset + bytes <= Self.largest else { return false }
+        if reserved < Self.largest {
+            // Advice splits the range for the kernel, which cannot move it as one afterwards. Until
+            // then the range is ours, and no pointer into it outlives a mutation of this region.
+            guard let range = unsafe cmemory_extend(start, reserved, Self.largest) else {
+                return false
+            }
+            unsafe start = range
+            reserved = Self.largest
+        }
         // Within the reserved range; pages that are in use keep their contents.
         return unsafe cmemory_populate(start + offset, bytes) == 0
     }

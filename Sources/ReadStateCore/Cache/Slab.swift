@@ -136,6 +136,10 @@ struct Slab: ~Copyable {
                 moved = Relocation(owner: owner, from: last, to: hole)
             }
             sizeClass.extent -= 1
+            // A page of such blocks is megabytes: what is given up within it must not stay memory.
+            if sizeClass.blockBytes >= Self.smallPage {
+                region.discard(Int(sizeClass.blockBytes), at: Self.offset(last))
+            }
             if sizeClass.extent % sizeClass.perPage == 0 { popPage(from: &sizeClass) }
             if let moved { return moved }
         }

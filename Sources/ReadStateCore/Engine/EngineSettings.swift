@@ -8,7 +8,8 @@ package struct EngineSettings: Sendable {
     package var flushInterval: Int64 = 30_000
     /// A due user waits at most so much longer, in milliseconds, for others to share its commit.
     package var flushGather: Int64 = 200
-    /// Most users of one commit: a script call blocks every client of Redis, 16 users for some 50 µs.
+    /// Most users of one commit: a script call blocks every client of Redis, 16 users for some 50
+    /// µs.
     package var commitUserLimit = 16
     /// A commit takes no further user once it holds so many read states.
     package var commitStateLimit = 512
@@ -23,7 +24,8 @@ package struct EngineSettings: Sendable {
     package var parkedLimit = 16_384
     /// Dead letters not yet acknowledged; beyond it the partition is not read.
     package var deadLetterLimit = 1_024
-    /// Users that left the recency list and wait for their last commit; beyond it nothing is loaded.
+    /// Users that left the recency list and wait for their last commit; beyond it nothing is
+    /// loaded.
     package var leavingLimit = 2_048
     /// Questions waiting for a load or an offset; beyond it they are answered `unavailable`.
     package var questionLimit = 65_536

@@ -1,5 +1,5 @@
-// Offsets that hold the position back until somebody says they are done: dead letters on their way to
-// their topic. They are opened in the order of the log and closed in any order.
+// Offsets that hold the position back until somebody says they are done: dead letters on their way
+// to their topic. They are opened in the order of the log and closed in any order.
 
 /// Open offsets, oldest first.
 package struct OffsetLedger: ~Copyable {

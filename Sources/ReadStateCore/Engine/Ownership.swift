@@ -13,8 +13,8 @@ package struct OwnerToken: Hashable, Sendable {
     }
 }
 
-/// Numbers the commits of a partition, from 1; 0 before the first. Each commit names the one before,
-/// so that a commit is refused where an earlier one was lost.
+/// Numbers the commits of a partition, from 1; 0 before the first. Each commit names the one
+/// before, so that a commit is refused where an earlier one was lost.
 package struct CommitNumber: Hashable, Comparable, Sendable {
     package let rawValue: UInt64
     package init(_ rawValue: UInt64) { self.rawValue = rawValue }
@@ -23,8 +23,8 @@ package struct CommitNumber: Hashable, Comparable, Sendable {
     package static let zero = CommitNumber(0)
 }
 
-/// What a record looked like: kept with the position, so that a topic that was deleted and made anew
-/// is recognised before anything of it is applied.
+/// What a record looked like: kept with the position, so that a topic that was deleted and made
+/// anew is recognised before anything of it is applied.
 package struct RecordFingerprint: Hashable, Sendable {
     package let offset: Offset
     /// A hash of the record's timestamp, key and value, made at the edge.

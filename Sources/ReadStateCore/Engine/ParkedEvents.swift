@@ -1,12 +1,12 @@
-// Events that came while their user was being loaded. They wait in the order of the log, in one ring
-// for the whole partition; each knows the next event of the same user, so that a loaded user's events
-// are replayed without searching.
+// Events that came while their user was being loaded. They wait in the order of the log, in one
+// ring for the whole partition; each knows the next event of the same user, so that a loaded user's
+// events are replayed without searching.
 //
 //     head ─▶ [a 17]──┐ [b 18]──┐ [a 19]◀─┘ …  [c 25] ◀─ tail
 //                     └─────────────▲
 //
-// The ring gives the partition's position for free: its head is the oldest event that is not applied
-// yet. An event whose user is done stays as a gap until the head passes it.
+// The ring gives the partition's position for free: its head is the oldest event that is not
+// applied yet. An event whose user is done stays as a gap until the head passes it.
 
 /// The events of one user in the ring: a linked list of places.
 package struct ParkedList: Sendable {
@@ -89,8 +89,8 @@ package struct ParkedEvents: ~Copyable {
 
     private func slot(_ place: Place) -> Int { Int(truncatingIfNeeded: place) & (ring.count - 1) }
 
-    /// Doubles the ring (its size is a power of two). It never grows beyond twice its bound, because
-    /// the partition is not read while the bound is exceeded.
+    /// Doubles the ring (its size is a power of two). It never grows beyond twice its bound,
+    /// because the partition is not read while the bound is exceeded.
     private mutating func grow(like event: Event) {
         let filler = Parked(event: event, next: Self.nowhere, waiting: false)
         var larger = [Parked](repeating: filler, count: max(64, ring.count * 2))

@@ -1,6 +1,6 @@
 // Claims: how a worker takes a partition, and when its cache survives. The rules are those of
-// docs/model/Commit.tla (Claim, Cut): the cache is kept only if nobody else took the partition since
-// (the store still has a token of ours) and the store lost nothing that it had acknowledged.
+// docs/model/Commit.tla (Claim, Cut): the cache is kept only if nobody else took the partition
+// since (the store still has a token of ours) and the store lost nothing that it had acknowledged.
 
 extension PartitionEngine {
     /// A claim with a fresh token goes out: on assignment, and on every new connection for commits.
@@ -20,8 +20,8 @@ extension PartitionEngine {
     /// took the partition and committed, and then hides that worker's token behind one of ours.
     package mutating func claimed(_ newToken: OwnerToken, _ stored: StoredClaim) -> ClaimOutcome {
         precondition(awaits(newToken), "one claim at a time")
-        // Only a token whose claim was answered counts as ours: behind a claim whose answer was lost,
-        // another worker may have come, committed and been replaced unseen.
+        // Only a token whose claim was answered counts as ours: behind a claim whose answer was
+        // lost, another worker may have come, committed and been replaced unseen.
         let isOurs = token != nil && stored.owner == token
         if isOurs, stored.number >= acknowledged || settings.fault == .keepCacheAfterRollback {
             settleInFlight(upTo: stored.number)
@@ -44,7 +44,8 @@ extension PartitionEngine {
         return .restart(at: stored.position)
     }
 
-    /// The log continues at `offset`: the stored position, or the log's beginning where there is none.
+    /// The log continues at `offset`: the stored position, or the log's beginning where there is
+    /// none.
     package mutating func start(at offset: Offset, now: Instant) {
         precondition(phase == .claimed, "a start follows a claim")
         next = offset
@@ -79,7 +80,8 @@ extension PartitionEngine {
     }
 
     /// After a claim that kept the cache: commits that the store has are done, those above are lost
-    /// and must be written again, each user whole, since nobody knows which fields are in the store.
+    /// and must be written again, each user whole, since nobody knows which fields are in the
+    /// store.
     private mutating func settleInFlight(upTo number: CommitNumber) {
         while let first = inFlight.first,
             first.number <= number || settings.fault == .lostCommitForgotten

@@ -30,7 +30,8 @@ package struct Commit: Sendable {
 
 extension PartitionEngine {
     /// The next commit to be sent, or nil if nothing is due or enough are on their way. What it
-    /// carries must be taken with `takeChanges` at once, before anything else happens to the engine.
+    /// carries must be taken with `takeChanges` at once, before anything else happens to the
+    /// engine.
     package mutating func nextCommit(now: Instant) -> Commit? {
         guard phase == .owned, inFlight.count < settings.commitsInFlightLimit, let token else {
             return nil
@@ -53,8 +54,8 @@ extension PartitionEngine {
         return commit
     }
 
-    /// Hands over what a commit writes of one of its users: each changed state, or all of them where
-    /// the stored hash is replaced.
+    /// Hands over what a commit writes of one of its users: each changed state, or all of them
+    /// where the stored hash is replaced.
     package mutating func takeChanges(
         of user: CommitUser, _ body: (ChannelID, borrowing ReadState) -> Void
     ) {
@@ -112,8 +113,8 @@ extension PartitionEngine {
         }
     }
 
-    /// Lines a user up for its last commit. One that was used again meanwhile, and left again, is in
-    /// line twice; before that makes the line long, it is cleared of all who need not be in it.
+    /// Lines a user up for its last commit. One that was used again meanwhile, and left again, is
+    /// in line twice; before that makes the line long, it is cleared of all who need not be in it.
     private mutating func queueLeaving(_ user: UserID) {
         if leaving.count >= 2 * settings.leavingLimit {
             var seen: Set<UserID> = []
@@ -127,8 +128,9 @@ extension PartitionEngine {
         leaving.append(user)
     }
 
-    /// Whether the cache holds too much, users on their way out not counted (taken as average ones).
-    /// One user may stay however large it is: otherwise each of its events would load it again.
+    /// Whether the cache holds too much, users on their way out not counted (taken as average
+    /// ones). One user may stay however large it is: otherwise each of its events would load it
+    /// again.
     private var isOverCapacity: Bool {
         let users = cache.userCount
         guard users > leavingCount + 1 else { return false }

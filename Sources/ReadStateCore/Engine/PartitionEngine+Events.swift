@@ -2,8 +2,8 @@
 // parked and their users asked for, so the batch never waits.
 
 extension PartitionEngine {
-    /// Applies a run of the log. `upTo` is the first offset behind the run (records that were skipped
-    /// or dead-lettered included), `lastRecord` its newest record.
+    /// Applies a run of the log. `upTo` is the first offset behind the run (records that were
+    /// skipped or dead-lettered included), `lastRecord` its newest record.
     package mutating func apply(
         _ batch: borrowing EventBatch, upTo: Offset, lastRecord: RecordFingerprint?, now: Instant
     ) {
@@ -59,10 +59,10 @@ extension PartitionEngine {
         }
     }
 
-    /// What a user that becomes dirty with the event at `offset` is entered with: that offset, or the
-    /// oldest parked one if that is older. Parked events are applied late, so their own offsets would
-    /// come out of order; with this lower bound the dirty list stays ordered (both numbers only grow)
-    /// and its head is the position, which the parked event holds back just as far.
+    /// What a user that becomes dirty with the event at `offset` is entered with: that offset, or
+    /// the oldest parked one if that is older. Parked events are applied late, so their own offsets
+    /// would come out of order; with this lower bound the dirty list stays ordered (both numbers
+    /// only grow) and its head is the position, which the parked event holds back just as far.
     private func firstChange(_ offset: Offset) -> Offset {
         guard let oldest = parked.oldestOffset else { return offset }
         return min(offset, oldest)
@@ -86,8 +86,8 @@ extension PartitionEngine {
         cache.touch(slot)
     }
 
-    /// An event of a user who is not resident: a new user while the cache is whole, otherwise one to
-    /// be loaded, with the event waiting for it.
+    /// An event of a user who is not resident: a new user while the cache is whole, otherwise one
+    /// to be loaded, with the event waiting for it.
     @inline(never)
     private mutating func admit(_ event: Event, entries: Span<Entry>, now: Instant) {
         counters.misses += 1

@@ -1,7 +1,7 @@
 // Loads: a user who is not resident is read whole from the store, once, however many events and
-// questions wait. A load is one transaction that also reads owner token and commit number, and it is
-// taken only if both say that the store is still ours and complete (docs/model: Ask, Fetch, Loaded;
-// reading them in two steps is the model's deepest fault).
+// questions wait. A load is one transaction that also reads owner token and commit number, and it
+// is taken only if both say that the store is still ours and complete (docs/model: Ask, Fetch,
+// Loaded; reading them in two steps is the model's deepest fault).
 
 /// A user on its way into the cache.
 struct LoadingUser: Sendable {
@@ -12,7 +12,8 @@ struct LoadingUser: Sendable {
 /// Users to be read from the store in one step.
 package struct Load: Sendable {
     package let users: [UserID]
-    /// The token of the claim under which it was made: a reply that comes under a later one is void.
+    /// The token of the claim under which it was made: a reply that comes under a later one is
+    /// void.
     package let token: OwnerToken
     /// The commits that the store had acknowledged when the load was made: it must still have them.
     let acknowledged: CommitNumber
@@ -35,8 +36,8 @@ extension PartitionEngine {
     }
 
     /// The oldest load on its way was answered, with what the store said of the partition at that
-    /// moment. Nil: it was not to be trusted, and everything was dropped. Otherwise its users, each of
-    /// which must now be handed over with `install`, in any order.
+    /// moment. Nil: it was not to be trusted, and everything was dropped. Otherwise its users, each
+    /// of which must now be handed over with `install`, in any order.
     package mutating func loaded(owner: OwnerToken?, number: CommitNumber) -> Load? {
         precondition(phase == .owned && !loadsInFlight.isEmpty, "a reply belongs to a load")
         let load = loadsInFlight.removeFirst()
@@ -52,17 +53,18 @@ extension PartitionEngine {
         return load
     }
 
-    /// Makes a loaded user resident: `applied` is the first offset that its states do not include (0
-    /// if nothing is stored), `states` hands each stored state to its argument. Then the user's parked
-    /// events are applied.
+    /// Makes a loaded user resident: `applied` is the first offset that its states do not include
+    /// (0 if nothing is stored), `states` hands each stored state to its argument, `stateCount` is
+    /// about how many they are, to make room once. Then the user's parked events are applied.
     package mutating func install(
-        _ user: UserID, applied: Offset, now: Instant,
+        _ user: UserID, applied: Offset, stateCount: Int = 0, now: Instant,
         states: (_ add: (ChannelID, borrowing ReadState) -> Void) -> Void
     ) {
         guard let index = loading.removeValue(forKey: user) else {
             preconditionFailure("only users that were asked for are installed")
         }
         let slot = cache.insert(user)
+        if stateCount > 0 { cache.reserve(stateCount, at: slot) }
         states { channel, state in
             cache.load(state, channel: channel, into: slot)
             counters.loadedStates += 1
@@ -86,9 +88,9 @@ extension PartitionEngine {
         loadingFree.append(index)
     }
 
-    /// Ends a run of `install`: makes room for what came in. Where questions waited for it, they are
-    /// answered first (`nextAnswer` makes room then): users that do not fit together would otherwise
-    /// push each other out, unanswered, and be loaded again for ever.
+    /// Ends a run of `install`: makes room for what came in. Where questions waited for it, they
+    /// are answered first (`nextAnswer` makes room then): users that do not fit together would
+    /// otherwise push each other out, unanswered, and be loaded again for ever.
     package mutating func loadsInstalled() {
         if !questions.hasReady { evict() }
     }
@@ -116,8 +118,8 @@ extension PartitionEngine {
         return index
     }
 
-    /// Nobody is on its way any more. Questions that waited go back in line: who is not resident when
-    /// their turn comes is asked for again.
+    /// Nobody is on its way any more. Questions that waited go back in line: who is not resident
+    /// when their turn comes is asked for again.
     mutating func forgetLoads() {
         for user in loadingUsers {
             for ticket in user.questions { questions.makeReady(ticket) }

@@ -1,5 +1,5 @@
-// Questions: answered from the cache between two batches, so that an answer is the fold of the log up
-// to one offset and says which.
+// Questions: answered from the cache between two batches, so that an answer is the fold of the log
+// up to one offset and says which.
 
 /// An answer, or why there is none.
 package struct Answer: Sendable {
@@ -20,8 +20,8 @@ package struct Answer: Sendable {
 }
 
 extension PartitionEngine {
-    /// Takes a question in. `deadline` is when the asker stops waiting; without one the engine's own
-    /// patience counts. False: too many wait already, the question was not taken in.
+    /// Takes a question in. `deadline` is when the asker stops waiting; without one the engine's
+    /// own patience counts. False: too many wait already, the question was not taken in.
     package mutating func ask(
         _ question: Question, ticket: Ticket, minOffset: Offset?, deadline: Instant?, now: Instant
     ) -> Bool {

@@ -1,23 +1,23 @@
 // The engine of one partition: decides everything, touches nothing.
 //
 //     events ───▶ ┌──────────────────────┐ ───▶ nextLoad      users to read from the store
-//     loads  ───▶ │  cache, parked events │ ───▶ nextCommit    dirty users and the position to write
-//     acks   ───▶ │  loads, commits,      │ ───▶ nextAnswer    answers to questions
+//     loads  ───▶ │  cache, parked events │ ───▶ nextCommit    dirty users and the position to
+//     write acks   ───▶ │  loads, commits,      │ ───▶ nextAnswer    answers to questions
 //     asks   ───▶ │  questions            │ ───▶ wantsEvents   whether the log is to be read on
 //     time   ───▶ └──────────────────────┘ ───▶ claimNeed     whether the partition must be claimed
 //
-// It has no clock, socket, thread or random number: whoever drives it (a shard with real servers, the
-// simulator with fake ones) feeds inputs, says what time it is, and carries out what it pulls out. So
-// the code that runs millions of simulated faults is the code that ships.
+// It has no clock, socket, thread or random number: whoever drives it (a shard with real servers,
+// the simulator with fake ones) feeds inputs, says what time it is, and carries out what it pulls
+// out. So the code that runs millions of simulated faults is the code that ships.
 //
 // What holds at all times while the partition is owned:
 //  1. A resident user's states are the fold of the log below `next` (or below the offset they were
 //     loaded with, if that is ahead: a user committed before a crash that is being replayed now).
-//  2. Every event below `next` is in a resident user's states, in the store, parked, or dead-lettered
-//     and not acknowledged yet. `position` is the oldest offset not yet in the store.
+//  2. Every event below `next` is in a resident user's states, in the store, parked, or
+//  dead-lettered and not acknowledged yet. `position` is the oldest offset not yet in the store.
 //  3. A user leaves the cache only when nothing of it is dirty or on its way.
-//  4. Whatever casts doubt on the store (refused commit, unexpected load) drops all of it: the log is
-//     the retry buffer, and the store says from where to replay.
+//  4. Whatever casts doubt on the store (refused commit, unexpected load) drops all of it: the log
+//  is the retry buffer, and the store says from where to replay.
 
 /// One partition's states and all decisions about them.
 package struct PartitionEngine: ~Copyable {
@@ -125,8 +125,8 @@ package struct PartitionEngine: ~Copyable {
             && leavingCount < settings.leavingLimit
     }
 
-    /// Whether the partition is owned by the claim with this token: replies to commits and loads that
-    /// were sent under another one are not handed in.
+    /// Whether the partition is owned by the claim with this token: replies to commits and loads
+    /// that were sent under another one are not handed in.
     package func holds(_ token: OwnerToken) -> Bool { phase == .owned && self.token == token }
 
     /// Whether the claim with this token is the one whose outcome is waited for.

@@ -1,5 +1,6 @@
-// Questions that cannot be answered yet: they wait for an offset, for a load, or only for their turn.
-// Each has a ticket that the asker made up; the core never sees who asked or where the answer goes.
+// Questions that cannot be answered yet: they wait for an offset, for a load, or only for their
+// turn. Each has a ticket that the asker made up; the core never sees who asked or where the answer
+// goes.
 
 /// Names a question between asker and engine.
 package struct Ticket: Hashable, Sendable {
@@ -13,7 +14,8 @@ struct WaitingQuestions: ~Copyable {
         var question: Question
         /// Answer only once the log is applied up to and including this offset.
         var minOffset: Offset?
-        /// When it ends, and whether that was asked for (then nobody waits for the answer any more).
+        /// When it ends, and whether that was asked for (then nobody waits for the answer any
+        /// more).
         var deadline: Instant
         var isAsked: Bool
     }

@@ -1,5 +1,5 @@
-// The control thread: a member of the group. It learns which partitions are ours, has the shards claim
-// them, looks the log up, starts and stops their queues, and answers the group when a revoked
+// The control thread: a member of the group. It learns which partitions are ours, has the shards
+// claim them, looks the log up, starts and stops their queues, and answers the group when a revoked
 // partition has been let go. It holds no read state and is never waited for by a shard.
 
 import KafkaLog
@@ -165,8 +165,8 @@ extension Control {
         for shard in shards { shard.post(.capacity(share)) }
     }
 
-    /// Asks the group whether we are still a member of its present generation, by committing offsets
-    /// with our member id; lag tools see them too.
+    /// Asks the group whether we are still a member of its present generation, by committing
+    /// offsets with our member id; lag tools see them too.
     private func confirm(_ ids: Set<PartitionID>) {
         let positions = status.positions(of: ids)
         guard !positions.isEmpty else { return answerConfirmation(isOurs: false) }
@@ -235,8 +235,8 @@ extension Control {
         case .anotherTopic(let reason):
             end(
                 with: .refused,
-                "partition \(id.rawValue) of topic \(settings.kafka.topic): \(reason); the topic is "
-                    + "not the one that these read states were made from", now: now)
+                "partition \(id.rawValue) of topic \(settings.kafka.topic): \(reason); the topic "
+                    + "is not the one that these read states were made from", now: now)
         case .unknown(let error):
             logger.warning(
                 "log_unreachable", ["partition": partition, "error": .text("\(error)")])

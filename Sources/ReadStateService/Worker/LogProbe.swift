@@ -1,6 +1,6 @@
-// Looks at the log before a claimed partition is read: does it still reach back to the stored position,
-// and is it still the same topic? Kafka answers these questions in its own time, so they are asked on a
-// thread of their own, for all partitions that wait at once.
+// Looks at the log before a claimed partition is read: does it still reach back to the stored
+// position, and is it still the same topic? Kafka answers these questions in its own time, so they
+// are asked on a thread of their own, for all partitions that wait at once.
 
 import KafkaLog
 import ReadStateCore
@@ -93,7 +93,8 @@ struct LogProbe {
             return .anotherTopic("the log ends at \(log.high), before the known record \(offset)")
         }
         if position.rawValue < log.low { return .gone(from: position, to: Offset(log.low)) }
-        // The record has left the log, the position has not: nothing is missing, nothing to compare.
+        // The record has left the log, the position has not: nothing is missing, nothing to
+        // compare.
         return offset < log.low ? .good(at: position) : nil
     }
 

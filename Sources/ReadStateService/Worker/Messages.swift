@@ -20,7 +20,8 @@ enum ShardCommand: Sendable {
     /// The group was asked whether a partition is still ours.
     case confirmed(PartitionID, isOurs: Bool)
     case deadLetterStored(PartitionID, Offset, bytes: Int)
-    /// It cannot be produced now and is tried again; until it is stored the partition is not read on.
+    /// It cannot be produced now and is tried again; until it is stored the partition is not read
+    /// on.
     case deadLetterFailed(PartitionID, Offset)
     /// How much each partition's cache may hold from now on.
     case capacity(CacheCapacity)
@@ -32,8 +33,8 @@ enum ShardCommand: Sendable {
 
 /// To the control thread.
 enum ControlMessage: Sendable {
-    /// A partition was claimed and is to be read from `at` on (nil: from the log's beginning), if the
-    /// log still holds the record with this fingerprint.
+    /// A partition was claimed and is to be read from `at` on (nil: from the log's beginning), if
+    /// the log still holds the record with this fingerprint.
     case place(PartitionID, at: Offset?, RecordFingerprint?)
     /// A partition was let go: the group may have it.
     case released(PartitionID)

@@ -1,6 +1,7 @@
 // What a question's answer needs of its request: id, reply list and encoding, kept under the ticket
-// that the engine knows the question by. The requests' own bytes are kept too, as long as the question
-// may have to go back to its list (when the partition is taken away before it is answered).
+// that the engine knows the question by. The requests' own bytes are kept too, as long as the
+// question may have to go back to its list (when the partition is taken away before it is
+// answered).
 
 import ReadStateCore
 import ReadStateWire

@@ -1,6 +1,7 @@
-// One of a shard's connections to Redis, with what its replies belong to. A shard has four: commits,
-// loads, replies and requests. Commits are apart because a new connection for them means a new claim;
-// requests because their call blocks; loads and replies so that neither waits behind the other.
+// One of a shard's connections to Redis, with what its replies belong to. A shard has four:
+// commits, loads, replies and requests. Commits are apart because a new connection for them means a
+// new claim; requests because their call blocks; loads and replies so that neither waits behind the
+// other.
 
 import ReadStateCore
 import RedisLink

@@ -1,5 +1,5 @@
-// Partitions coming and going. The control thread says what the group decided; the shard claims in the
-// store, asks for the partition's place in the log, and gives back what is revoked when it has
+// Partitions coming and going. The control thread says what the group decided; the shard claims in
+// the store, asks for the partition's place in the log, and gives back what is revoked when it has
 // committed what it could.
 //
 //     assign ─▶ claim ─▶ place? ─▶ begin ─▶ consuming ─▶ revoke ─▶ flush ─▶ released
@@ -99,7 +99,8 @@ extension Shard {
                     "partition": .number(Int64(partition.id.rawValue)),
                     "offset": .number(offset.rawValue),
                 ])
-            // The log is read on where it was left, if it still is; after a revoke it must be placed.
+            // The log is read on where it was left, if it still is; after a revoke it must be
+            // placed.
             guard partition.queue == nil else { return }
             control.post(.place(partition.id, at: offset, partition.engine.lastRecord))
         case .restart(let position):

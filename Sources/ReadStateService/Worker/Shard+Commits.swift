@@ -1,5 +1,5 @@
-// Commits: what the engine hands out is encoded straight from the cache into the command, and sent on
-// the connection on which the partition was claimed, so that the store sees both in order.
+// Commits: what the engine hands out is encoded straight from the cache into the command, and sent
+// on the connection on which the partition was claimed, so that the store sees both in order.
 
 import ReadStateCore
 import ReadStateWire

@@ -52,7 +52,8 @@ extension Shard {
     }
 
     private func install(
-        _ user: UserID, _ stored: borrowing RedisLink.StoredUser, in partition: ShardPartition, now: Instant
+        _ user: UserID, _ stored: borrowing RedisLink.StoredUser, in partition: ShardPartition,
+        now: Instant
     ) throws(RedisLinkError) {
         var applied = Offset.zero
         for index in 0..<stored.count where stored.name(index).isHeader {
@@ -63,7 +64,9 @@ extension Shard {
             applied = header.appliedOffset.next
         }
         var unreadable: String?
-        partition.engine.install(user, applied: applied, now: now) { add in
+        partition.engine.install(
+            user, applied: applied, stateCount: max(0, stored.count - 1), now: now
+        ) { add in
             for index in 0..<stored.count where !stored.name(index).isHeader {
                 guard let channel = Decimal.parse(stored.name(index)), channel > 0,
                     StoredState.decode(stored.value(index), into: &scratch) == nil

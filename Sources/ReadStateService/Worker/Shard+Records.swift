@@ -1,5 +1,5 @@
-// Records: from a partition's queue through the decoder into its engine, a batch a turn. A record is
-// decoded where librdkafka holds it; nothing of it is copied but the event's numbers.
+// Records: from a partition's queue through the decoder into its engine, a batch a turn. A record
+// is decoded where librdkafka holds it; nothing of it is copied but the event's numbers.
 
 import KafkaLog
 import ReadStateCore
@@ -17,7 +17,8 @@ extension Shard {
     func consume(_ partition: ShardPartition, now: Instant) {
         guard canConsume(partition) else { return }
         batch.removeAll()
-        let place = settings.checksPartitioner
+        let place =
+            settings.checksPartitioner
             ? Partitioning.Place(partition.id, of: settings.partitionCount) : nil
         let next = partition.engine.next
         var last: Offset?

@@ -1,7 +1,7 @@
 // Requests and answers. One blocking call waits on the lists of all partitions that this shard owns
-// and on the unrouted list; what it brings is decoded and put to the engines, whose answers are pushed
-// to the lists that the askers named. When the set of partitions changes, the blocking call is ended
-// from another connection (`CLIENT UNBLOCK`), which loses nothing.
+// and on the unrouted list; what it brings is decoded and put to the engines, whose answers are
+// pushed to the lists that the askers named. When the set of partitions changes, the blocking call
+// is ended from another connection (`CLIENT UNBLOCK`), which loses nothing.
 
 import ReadStateCore
 import ReadStateWire
@@ -116,8 +116,11 @@ extension Shard {
         let ticket = pending.add(
             PendingRequests.Pending(
                 address: query.address, bytes: bytes.copied(), since: since))
-        let isTaken = pending.count <= settings.requestLimit && partition.engine.ask(
-            query.question, ticket: ticket, minOffset: query.minOffset, deadline: wait, now: now)
+        let isTaken =
+            pending.count <= settings.requestLimit
+            && partition.engine.ask(
+                query.question, ticket: ticket, minOffset: query.minOffset, deadline: wait, now: now
+            )
         partition.isTouched = true
         if !isTaken {
             let address = pending.take(ticket).address

@@ -1,5 +1,5 @@
-// A shard: one thread that owns some of the partitions, with everything they need. Its loop waits in
-// one place (epoll) for Kafka's queues, Redis' sockets, messages and time, and in each turn
+// A shard: one thread that owns some of the partitions, with everything they need. Its loop waits
+// in one place (epoll) for Kafka's queues, Redis' sockets, messages and time, and in each turn
 //
 //     1. takes messages from the control thread          Shard+Assignment.swift
 //     2. reads replies of Redis                           Shard+Commits, +Loads, +Requests
@@ -99,8 +99,8 @@ final class Shard {
         self.published = published
         queries = QueryDecoder(namespace: Array(settings.keys.namespace.utf8))
         epoll = try Epoll(batch: 256)
-        // A commit of 16 users keeps the server for some 50 µs, a load of 64 for 120 µs: a request of
-        // anybody waits a millisecond behind them at most.
+        // A commit of 16 users keeps the server for some 50 µs, a load of 64 for 120 µs: a request
+        // of anybody waits a millisecond behind them at most.
         commits = Self.lane("commits", Self.commitsToken, limit: 8, settings)
         loads = Self.lane("loads", Self.loadsToken, limit: 8, settings)
         replies = Self.lane("replies", Self.repliesToken, limit: 1_024, settings)
@@ -156,7 +156,8 @@ final class Shard {
     }
 
     /// Lets the engines send what they have decided. Between sweeps only those are asked to whom
-    /// something happened: with hundreds of partitions asking all of them would cost more than events.
+    /// something happened: with hundreds of partitions asking all of them would cost more than
+    /// events.
     private func pump(now: Instant) {
         // Another partition first each time: what a connection takes at a time is for all of them.
         turn = turn + 1 < order.count ? turn + 1 : 0
@@ -205,8 +206,8 @@ final class Shard {
         noticeBroken(now: now)
     }
 
-    /// What breaks with each connection: commits need a new claim, loads are asked for again, popped
-    /// requests and answers on their way are lost to their askers, who time out.
+    /// What breaks with each connection: commits need a new claim, loads are asked for again,
+    /// popped requests and answers on their way are lost to their askers, who time out.
     private func noticeBroken(now: Instant) {
         if commits.becameBroken() {
             log(broken: commits.name, commits.connection.failure)

@@ -1,6 +1,6 @@
 // What a worker tells about itself: each shard publishes a copy of its counts once a second, the
-// control thread adds what the group and the log say, and `/status`, `/metrics`, `/livez` and `/readyz`
-// are made of these copies.
+// control thread adds what the group and the log say, and `/status`, `/metrics`, `/livez` and
+// `/readyz` are made of these copies.
 
 import ReadStateCore
 import ReadStateWire

@@ -1,6 +1,6 @@
-// `readstates worker`: looks at what it depends on, starts the threads, and runs the control thread's
-// loop on the main one. Redis or Kafka out of reach is no reason to end: it says so and tries again.
-// What is unsafe or missing is: exit code 3, with the reason.
+// `readstates worker`: looks at what it depends on, starts the threads, and runs the control
+// thread's loop on the main one. Redis or Kafka out of reach is no reason to end: it says so and
+// tries again. What is unsafe or missing is: exit code 3, with the reason.
 
 import Glibc
 import KafkaLog

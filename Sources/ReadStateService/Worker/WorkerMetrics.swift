@@ -4,76 +4,132 @@ import ReadStateCore
 import ReadStateWire
 
 private let partitionGauges: [(Metric, @Sendable (PartitionStatus) -> Int64?)] = [
-    (Metric(.gauge, "partition_owned", "1 while the partition is claimed and consumed."),
-        { $0.isAssigned && $0.isServing ? 1 : 0 }),
-    (Metric(.gauge, "partition_lag_events", "Events of the log that are not applied yet."),
-        { $0.lag }),
-    (Metric(.gauge, "partition_next_offset", "The first offset that is not applied yet."),
-        { $0.next.rawValue }),
-    (Metric(.gauge, "partition_stored_position", "The offset a replay would begin at."),
-        { $0.storedPosition.rawValue }),
-    (Metric(.gauge, "resident_states", "Read states in the cache."),
-        { Int64($0.residentStates) }),
+    (
+        Metric(.gauge, "partition_owned", "1 while the partition is claimed and consumed."),
+        { $0.isAssigned && $0.isServing ? 1 : 0 }
+    ),
+    (
+        Metric(.gauge, "partition_lag_events", "Events of the log that are not applied yet."),
+        { $0.lag }
+    ),
+    (
+        Metric(.gauge, "partition_next_offset", "The first offset that is not applied yet."),
+        { $0.next.rawValue }
+    ),
+    (
+        Metric(.gauge, "partition_stored_position", "The offset a replay would begin at."),
+        { $0.storedPosition.rawValue }
+    ),
+    (
+        Metric(.gauge, "resident_states", "Read states in the cache."),
+        { Int64($0.residentStates) }
+    ),
     (Metric(.gauge, "resident_users", "Users in the cache."), { Int64($0.residentUsers) }),
-    (Metric(.gauge, "cache_bytes", "Bytes that the cache holds, all in."),
-        { Int64($0.cacheBytes) }),
-    (Metric(.gauge, "dirty_users", "Users with changes that no commit carries yet."),
-        { Int64($0.dirtyUsers) }),
-    (Metric(.gauge, "parked_events", "Events that wait for their user to be loaded."),
-        { Int64($0.parkedEvents) }),
-    (Metric(.gauge, "waiting_questions", "Requests that wait for a load or an offset."),
-        { Int64($0.waitingQuestions) }),
+    (
+        Metric(.gauge, "cache_bytes", "Bytes that the cache holds, all in."),
+        { Int64($0.cacheBytes) }
+    ),
+    (
+        Metric(.gauge, "dirty_users", "Users with changes that no commit carries yet."),
+        { Int64($0.dirtyUsers) }
+    ),
+    (
+        Metric(.gauge, "parked_events", "Events that wait for their user to be loaded."),
+        { Int64($0.parkedEvents) }
+    ),
+    (
+        Metric(.gauge, "waiting_questions", "Requests that wait for a load or an offset."),
+        { Int64($0.waitingQuestions) }
+    ),
 ]
 
 private let partitionCounters: [(Metric, @Sendable (PartitionCounters) -> UInt64)] = [
-    (Metric(.counter, "events_applied_total", "Events that changed a read state."),
-        { $0.applied }),
-    (Metric(.counter, "events_unchanged_total", "Events that changed nothing."),
-        { $0.unchanged }),
-    (Metric(.counter, "events_below_next_total", "Records delivered again and skipped."),
-        { $0.belowNext }),
-    (Metric(.counter, "events_included_total", "Replayed events that the store had already."),
-        { $0.alreadyIncluded }),
-    (Metric(.counter, "cache_misses_total", "Events whose user was not resident."),
-        { $0.misses }),
-    (Metric(.counter, "cache_evictions_total", "Users that left the cache."),
-        { $0.evictions }),
+    (
+        Metric(.counter, "events_applied_total", "Events that changed a read state."),
+        { $0.applied }
+    ),
+    (
+        Metric(.counter, "events_unchanged_total", "Events that changed nothing."),
+        { $0.unchanged }
+    ),
+    (
+        Metric(.counter, "events_below_next_total", "Records delivered again and skipped."),
+        { $0.belowNext }
+    ),
+    (
+        Metric(.counter, "events_included_total", "Replayed events that the store had already."),
+        { $0.alreadyIncluded }
+    ),
+    (
+        Metric(.counter, "cache_misses_total", "Events whose user was not resident."),
+        { $0.misses }
+    ),
+    (
+        Metric(.counter, "cache_evictions_total", "Users that left the cache."),
+        { $0.evictions }
+    ),
     (Metric(.counter, "loads_total", "Loads sent to Redis."), { $0.loads }),
     (Metric(.counter, "loaded_users_total", "Users read from Redis."), { $0.loadedUsers }),
-    (Metric(.counter, "loaded_states_total", "Read states read from Redis."),
-        { $0.loadedStates }),
+    (
+        Metric(.counter, "loaded_states_total", "Read states read from Redis."),
+        { $0.loadedStates }
+    ),
     (Metric(.counter, "commits_total", "Commits sent to Redis."), { $0.commits }),
-    (Metric(.counter, "committed_users_total", "Users sent to Redis in commits."),
-        { $0.committedUsers }),
+    (
+        Metric(.counter, "committed_users_total", "Users sent to Redis in commits."),
+        { $0.committedUsers }
+    ),
     (Metric(.counter, "claims_kept_total", "Claims that kept the cache."), { $0.claimsKept }),
-    (Metric(.counter, "claims_fresh_total", "Claims that began with an empty cache."),
-        { $0.claimsFresh }),
-    (Metric(.counter, "fenced_total", "Times another owner was found in Redis."),
-        { $0.fenced }),
-    (Metric(.counter, "rolled_back_total", "Times Redis had lost what it acknowledged."),
-        { $0.rolledBack }),
+    (
+        Metric(.counter, "claims_fresh_total", "Claims that began with an empty cache."),
+        { $0.claimsFresh }
+    ),
+    (
+        Metric(.counter, "fenced_total", "Times another owner was found in Redis."),
+        { $0.fenced }
+    ),
+    (
+        Metric(.counter, "rolled_back_total", "Times Redis had lost what it acknowledged."),
+        { $0.rolledBack }
+    ),
     (Metric(.counter, "requests_behind_total", "Requests answered `behind`."), { $0.behind }),
-    (Metric(.counter, "requests_expired_total", "Requests dropped after their deadline."),
-        { $0.expired }),
+    (
+        Metric(.counter, "requests_expired_total", "Requests dropped after their deadline."),
+        { $0.expired }
+    ),
 ]
 
 private let shardCounters: [(Metric, @Sendable (ShardCounters) -> UInt64)] = [
-    (Metric(.counter, "tombstones_total", "Records without a value, skipped."),
-        { $0.tombstones }),
+    (
+        Metric(.counter, "tombstones_total", "Records without a value, skipped."),
+        { $0.tombstones }
+    ),
     (Metric(.counter, "requests_total", "Requests taken from the lists."), { $0.requests }),
-    (Metric(.counter, "requests_passed_on_total", "Requests put on another list or back."),
-        { $0.passedOn }),
-    (Metric(.counter, "requests_lost_total", "Requests lost with a connection."),
-        { $0.lostRequests }),
+    (
+        Metric(.counter, "requests_passed_on_total", "Requests put on another list or back."),
+        { $0.passedOn }
+    ),
+    (
+        Metric(.counter, "requests_lost_total", "Requests lost with a connection."),
+        { $0.lostRequests }
+    ),
     (Metric(.counter, "answers_total", "Answers pushed to reply lists."), { $0.answers }),
-    (Metric(.counter, "answers_lost_total", "Answers lost with a connection."),
-        { $0.lostAnswers }),
-    (Metric(.counter, "answers_undeliverable_total", "Answers to keys that are no lists."),
-        { $0.undeliverable }),
-    (Metric(.counter, "redis_connections_broken_total", "Connections to Redis that broke."),
-        { $0.redisFailures }),
-    (Metric(.counter, "commits_failed_total", "Commits that Redis would not take."),
-        { $0.commitFailures }),
+    (
+        Metric(.counter, "answers_lost_total", "Answers lost with a connection."),
+        { $0.lostAnswers }
+    ),
+    (
+        Metric(.counter, "answers_undeliverable_total", "Answers to keys that are no lists."),
+        { $0.undeliverable }
+    ),
+    (
+        Metric(.counter, "redis_connections_broken_total", "Connections to Redis that broke."),
+        { $0.redisFailures }
+    ),
+    (
+        Metric(.counter, "commits_failed_total", "Commits that Redis would not take."),
+        { $0.commitFailures }
+    ),
     (Metric(.counter, "loads_failed_total", "Loads that failed."), { $0.loadFailures }),
 ]
 

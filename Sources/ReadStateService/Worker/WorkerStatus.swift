@@ -95,8 +95,8 @@ final class WorkerStatus: Sendable {
         return nil
     }
 
-    /// Why the worker is not ready; nil if it is: Redis answers, the group has given us our share, and
-    /// every partition of it is in service.
+    /// Why the worker is not ready; nil if it is: Redis answers, the group has given us our share,
+    /// and every partition of it is in service.
     var unreadiness: String? {
         let control = control
         switch control.phase {

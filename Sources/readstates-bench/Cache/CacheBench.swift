@@ -42,14 +42,14 @@ final class Piece {
 
 /// Runs a peer over a shape. `inspect` sees the peer at the end.
 func measure<P: Peer & ~Copyable>(
-    _ shape: Shape, _ peer: consuming P, inspect: (borrowing P, Outcome) -> Void = { _, _ in }
+    _ shape: Shape, _ make: () -> P, inspect: (borrowing P, Outcome) -> Void = { _, _ in }
 ) -> Outcome {
-    var peer = peer
     let pieces = (0..<Piece.count).map { _ in Piece() }
     // What the generator and the batches take is in memory before the peer is.
     var workload = Workload(users: shape.users)
     for piece in pieces { workload.fill(&piece.batch) }
     let before = residentBytes()
+    var peer = make()
     if let capacity = shape.capacity { peer.limit(states: capacity) }
     for user in 0..<shape.users { peer.prefill(user, of: &workload) }
     var outcome = Outcome()
@@ -91,28 +91,29 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool) {
                 rounded(outcome.mean).leading(8), rounded(outcome.bytesPerState).leading(8),
                 rounded(outcome.allocationsPerEvent, 4).leading(9))
         }
-        var runner = CacheRunner(window: 32)
-        if prepared { runner.prepare(shape) }
+        func cache(looksAhead: Bool) -> CacheRunner {
+            var runner = CacheRunner(window: 32, looksAhead: looksAhead)
+            if prepared { runner.prepare(shape) }
+            return runner
+        }
         var memory = ""
-        let cache = measure(shape, runner) { peer, outcome in
+        let tell = { (peer: borrowing CacheRunner, outcome: Outcome) in
             let charged = Double(peer.cache.chargedBytes) / Double(outcome.states)
             memory =
                 "  charged \(rounded(charged)) bytes a state; \(peer.misses) misses,"
                 + " \(peer.evictions) evictions, \(peer.committedStates) states committed"
         }
-        show("the cache", cache)
-        var plain = CacheRunner(window: 32, looksAhead: false)
-        if prepared { plain.prepare(shape) }
-        show("the cache, no look-ahead", measure(shape, plain))
-        let table = measure(shape, PlainTablePeer(users: shape.users))
+        let ours = measure(shape, { cache(looksAhead: true) }, inspect: tell)
+        show("the cache", ours)
+        show("the cache, no look-ahead", measure(shape, { cache(looksAhead: false) }))
+        let table = measure(shape, { PlainTablePeer(users: shape.users) })
         show("plain table, counts only", table)
-        let dictionary = measure(shape, DictionaryPeer())
+        let dictionary = measure(shape, { DictionaryPeer() })
         show("dictionaries, counts only", dictionary)
         print(memory)
-        print(
-            "  the cache is", rounded(table.mean / cache.mean, 2),
-            "times as fast as the plain table,",
-            rounded(dictionary.mean / cache.mean, 2), "times as the dictionaries;",
-            rounded(dictionary.bytesPerState / cache.bytesPerState, 2), "times smaller than these")
+        let toTable = rounded(table.mean / ours.mean, 2)
+        let toDictionaries = rounded(dictionary.mean / ours.mean, 2)
+        print("  the cache is \(toTable) times as fast as the table, \(toDictionaries) times as")
+        print("  the dictionaries")
     }
 }

@@ -69,7 +69,7 @@ struct CacheRunner: Peer, ~Copyable {
         } else {
             slot = load(event.user, workload)
         }
-        if cache.apply(event, entries: entries, to: slot), !cache.isDirty(slot) {
+        if cache.apply(event, entries: entries, to: slot) {
             cache.markDirty(slot, at: event.offset, now: now)
         }
     }
