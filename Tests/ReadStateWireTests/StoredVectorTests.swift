@@ -1,6 +1,6 @@
 // Every vector with a restart between any two of its events: each event is decoded, applied by an
-// engine that has just claimed the partition, committed in the stored form, and the next engine loads
-// what it needs from those bytes.
+// engine that has just claimed the partition, committed in the stored form, and the next engine
+// loads what it needs from those bytes.
 
 import Foundation
 import ReadStateCore
