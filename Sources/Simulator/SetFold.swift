@@ -138,9 +138,13 @@ struct SetFold {
         body(&channels[key, default: Channel()])
     }
 
-    /// What the other fold says otherwise of a user's exact states.
-    func disagreement(with truth: Truth, user: UserID, below end: Int64) -> String? {
-        for id in ofUser[user] ?? [] {
+    /// What the other fold says otherwise of the exact states that an event touched.
+    func disagreement(with truth: Truth, _ event: Event, _ list: [Entry]) -> String? {
+        let user = event.user
+        let end = truth.end
+        var touched = [event.channel]
+        if case .readMany = event.kind { touched = list.map { ChannelID($0.first) } }
+        for id in touched {
             guard let sets = channels[Key(user: user, channel: id)], !sets.isUncertain else {
                 continue
             }

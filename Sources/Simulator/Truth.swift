@@ -90,7 +90,7 @@ struct Truth {
         sets.apply(event, list)
         let alone = event.with(EntryRange(start: 0, count: UInt32(list.count)))
         changes.append(fold(alone, list, into: place))
-        return sets.disagreement(with: self, user: event.user, below: end)
+        return sets.disagreement(with: self, event, list)
     }
 
     /// Sorts channels, so that lists can be compared; the log is complete.

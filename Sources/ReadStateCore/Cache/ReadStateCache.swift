@@ -157,6 +157,8 @@ package struct ReadStateCache: ~Copyable {
 
     /// Drops everything and gives the memory back.
     package mutating func removeAll() {
+        // Partitions come and go often without anybody having been resident: that costs nothing.
+        if records.count == 0 { return }
         self = ReadStateCache(window: window)
     }
 
