@@ -7,6 +7,7 @@
 // anything.
 
 internal import CRdkafka
+internal import Glibc
 internal import Synchronization
 
 /// Where a partition's log begins and ends: `low` is the first record there is, `high` the offset
@@ -136,8 +137,23 @@ package struct LogReader: ~Copyable {
     }
 
     /// One offset per partition, -1 where there is none at that time. A time of librdkafka's
-    /// `OFFSET_BEGINNING` or `OFFSET_END` means the log's ends, as in Kafka's protocol.
+    /// `OFFSET_BEGINNING` or `OFFSET_END` means the log's ends, as in Kafka's protocol. What mends
+    /// itself, such as a leader that moves, is asked again until the deadline.
     private func offsets(
+        at time: Int64, of partitions: [Int32], until deadline: Deadline
+    ) throws(KafkaLogError) -> [Int64] {
+        while true {
+            do throws(KafkaLogError) {
+                return try askOffsets(at: time, of: partitions, until: deadline)
+            } catch {
+                guard error.isRetriable, !deadline.passed else { throw error }
+                // Nothing is waited for but time: there are no descriptors.
+                _ = Glibc.poll(nil, 0, deadline.remainingMilliseconds(limit: 100))
+            }
+        }
+    }
+
+    private func askOffsets(
         at time: Int64, of partitions: [Int32], until deadline: Deadline
     ) throws(KafkaLogError) -> [Int64] {
         guard !partitions.isEmpty else { return [] }

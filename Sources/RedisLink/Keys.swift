@@ -13,8 +13,6 @@ package struct Keys: Hashable, Sendable {
     package let requests: String
     /// `<ns>:reply:`, the beginning of the reply lists of the bundled client.
     package let replyPrefix: String
-    private let ownPrefix: [UInt8]
-    private let replyBytes: [UInt8]
 
     package init(namespace: String) throws(RedisLinkError) {
         let allowed = namespace.utf8.allSatisfy { byte in
@@ -36,23 +34,11 @@ package struct Keys: Hashable, Sendable {
         meta = "\(namespace):meta"
         requests = "\(namespace):requests"
         replyPrefix = "\(namespace):reply:"
-        ownPrefix = Array("\(namespace):".utf8)
-        replyBytes = Array("\(namespace):reply:".utf8)
     }
 
     /// The names of partition `partition`, 0 or more, in generation `generation`, 1 or more.
     package func partition(_ partition: Int32, generation: Int = 1) -> PartitionKeys {
         PartitionKeys(namespace: namespace, partition: partition, generation: generation)
-    }
-
-    /// Whether a reply may be pushed to a key of this name: it is the caller's word, so it must not
-    /// be one of our own keys (spec: contract, "Queries").
-    package func allowsReply(to key: RawSpan) -> Bool {
-        guard (1...256).contains(key.byteCount) else { return false }
-        if key.hasPrefix(replyBytes) { return key.byteCount > replyBytes.count }
-        if key.hasPrefix(ownPrefix) { return false }
-        return key[byte: 0] != UInt8(ascii: "{")
-            || !key.extracting(droppingFirst: 1).hasPrefix(ownPrefix)
     }
 }
 

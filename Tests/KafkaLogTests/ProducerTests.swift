@@ -128,7 +128,7 @@ import Testing
         let cluster = try Cluster(.mock)
         defer { withExtendedLifetime(cluster) {} }
         let settings = try cluster.settings(partitions: 1)
-        var producer = try Producer(settings, for: .deadLetters)
+        var producer = try Producer(settings, for: .bulk)
         let large = [UInt8](repeating: 0, count: 2_000_000)
         do throws(KafkaLogError) {
             _ = try producer.produce(key: nil, value: large.span.bytes)

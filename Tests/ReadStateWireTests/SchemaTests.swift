@@ -54,7 +54,8 @@ import Testing
                 for field in fields {
                     let rest = field == "message_id" || message.isEmpty ? "" : message + ","
                     try compare(
-                        #"{"user_id":"7","channel_id":"9","\#(kind)":{\#(rest)"\#(field)":\#(value)}}"#
+                        #"{"user_id":"7","channel_id":"9","#
+                            + #""\#(kind)":{\#(rest)"\#(field)":\#(value)}}"#
                     )
                 }
                 try compare("{\"user_id\":\(value),\"channel_id\":\"9\",\"\(kind)\":{\(message)}}")
@@ -104,7 +105,8 @@ import Testing
                         .filter { $0.0 != name && names.contains($0.0) }
                         .map { "\"\($0.0)\":\($0.1)," }.joined()
                     try compare(
-                        #"{"id":"r","reply_to":"l","\#(question)":{\#(others)"\#(name)":\#(value)}}"#
+                        #"{"id":"r","reply_to":"l","#
+                            + #""\#(question)":{\#(others)"\#(name)":\#(value)}}"#
                     )
                 }
                 try compare("{\"id\":\(value),\"reply_to\":\"l\",\"\(question)\":\(body)}")

@@ -40,19 +40,4 @@ struct KeysTests {
     func refused(namespace: String) {
         #expect(throws: RedisLinkError.self) { try Keys(namespace: namespace) }
     }
-
-    /// A reply goes to no key of the namespace but the reply lists.
-    @Test(
-        arguments: [
-            ("x", true), ("rs", true), ("rs2:meta", true), ("rs:reply:1", true),
-            ("{rs2:1}:a", true),
-            ("{x}", true), ("{", true), ("rs:reply:", false), ("rs:meta", false), ("rs:", false),
-            ("{rs:1}:user:1", false), ("{rs:", false), ("", false),
-            (String(repeating: "k", count: 256), true), (String(repeating: "k", count: 257), false),
-        ])
-    func replyNames(name: String, isAllowed: Bool) throws {
-        let keys = try Keys(namespace: "rs")
-        let bytes = Array(name.utf8)
-        #expect(keys.allowsReply(to: bytes.span.bytes) == isAllowed)
-    }
 }

@@ -4,7 +4,7 @@
 import TestSupport
 import Testing
 
-@Suite struct AKilledWorkerLosesNothing {
+@Suite(.ownThreads) struct AKilledWorkerLosesNothing {
     /// Killed three times while it commits and, in the small cache, evicts and loads.
     @Test(.enabled(if: KafkaServer.isAvailable), arguments: [nil, "200"])
     func killedWhileCommitting(_ cacheStates: String?) throws {

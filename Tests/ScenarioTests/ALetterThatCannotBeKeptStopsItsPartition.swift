@@ -4,7 +4,7 @@
 import TestSupport
 import Testing
 
-@Suite struct ALetterThatCannotBeKeptStopsItsPartition {
+@Suite(.ownThreads) struct ALetterThatCannotBeKeptStopsItsPartition {
     private func sent(_ user: UInt64, _ id: Int) -> String {
         #"{"user_id":"\#(user)","channel_id":"9","message_sent":{"message_id":"\#(id)"}}"#
     }

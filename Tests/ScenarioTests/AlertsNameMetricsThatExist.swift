@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite struct AlertsNameMetricsThatExist {
+@Suite(.ownThreads) struct AlertsNameMetricsThatExist {
     @Test func alertsNameMetricsThatExist() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()

@@ -1,12 +1,12 @@
 // Rule: read states belong to one topic. A topic that is not there, another one in the same
-// namespace, one with another number of partitions, and one that was deleted and made again end the
-// worker with exit code 3, and what is stored stays as it is.
+// namespace, one with another number of partitions, and one that was deleted and made again end
+// the worker with exit code 3, and what is stored stays as it is.
 
 import KafkaLog
 import TestSupport
 import Testing
 
-@Suite struct AnotherLogIsRefused {
+@Suite(.ownThreads) struct AnotherLogIsRefused {
     /// A topic that does not exist is not made.
     @Test(.enabled(if: KafkaServer.isAvailable))
     func noSuchTopic() throws {

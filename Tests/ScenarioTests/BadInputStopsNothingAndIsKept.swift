@@ -1,10 +1,10 @@
-// Rule: a record that cannot be applied goes to the dead-letter topic as it is, with the reason and
-// its place, and is counted; the events before and behind it are applied.
+// Rule: a record that cannot be applied goes to the dead-letter topic as it is, with the reason
+// and its place, and is counted; the events before and behind it are applied.
 
 import TestSupport
 import Testing
 
-@Suite struct BadInputStopsNothingAndIsKept {
+@Suite(.ownThreads) struct BadInputStopsNothingAndIsKept {
     private static let user: UInt64 = 11
     private static let other: UInt64 = 12
 

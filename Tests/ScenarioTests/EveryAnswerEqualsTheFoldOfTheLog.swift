@@ -1,10 +1,10 @@
-// Rule: whatever the size of the cache and the encoding of the events, every answer is the fold of
-// the log, and what is in Redis after the end is that fold too.
+// Rule: whatever the size of the cache and the encoding of the events, every answer is the fold
+// of the log, and what is in Redis after the end is that fold too.
 
 import TestSupport
 import Testing
 
-@Suite struct EveryAnswerEqualsTheFoldOfTheLog {
+@Suite(.ownThreads) struct EveryAnswerEqualsTheFoldOfTheLog {
     /// With a cache that holds everything, for both encodings, on Apache Kafka.
     @Test(.enabled(if: KafkaServer.isAvailable), arguments: ["json", "protobuf"])
     func withALargeCache(_ encoding: String) throws {

@@ -7,7 +7,7 @@ import ReadStateWire
 import TestSupport
 import Testing
 
-@Suite struct EveryRequestIsAnsweredOrExpires {
+@Suite(.ownThreads) struct EveryRequestIsAnsweredOrExpires {
     private static let broker = KafkaServer.isAvailable ? Broker.kafka : .embedded
     private static let user: UInt64 = 7
 

@@ -51,6 +51,10 @@ import Testing
         ])
         let line = try parent.waitForLine("the child's id") { Int32($0) != nil }
         let child = try #require(Int32(line))
+        // Before it is that, it may not have asked for the signal yet.
+        try waitUntil("the program itself") {
+            try String(contentsOfFile: "/proc/\(child)/comm", encoding: .utf8) == "tail\n"
+        }
         parent.kill()
         try waitUntil("the child's end") { (try? processState(child)).map { $0 == "Z" } ?? true }
     }

@@ -1,10 +1,11 @@
-// Rule: a Kafka that is out of reach is no reason to end: the worker keeps trying, says so, is not
-// ready, and works as soon as Kafka is there; when Kafka goes away later, it goes on where it was.
+// Rule: a Kafka that is out of reach is no reason to end: the worker keeps trying, says so, is
+// not ready, and works as soon as Kafka is there; when Kafka goes away later, it goes on where it
+// was.
 
 import TestSupport
 import Testing
 
-@Suite struct KafkaMayComeLaterAndGoAway {
+@Suite(.ownThreads) struct KafkaMayComeLaterAndGoAway {
     /// A broker of its own, killed before the worker starts and again while it works.
     @Test(.enabled(if: KafkaServer.isAvailable))
     func killedAndStarted() throws {

@@ -5,7 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite struct OperatorsSeeWhatIsGoingOn {
+@Suite(.ownThreads) struct OperatorsSeeWhatIsGoingOn {
     private static let broker = KafkaServer.isAvailable ? Broker.kafka : .embedded
 
     /// Metrics in Prometheus' text format; a status in JSON that names every partition; probes.

@@ -5,7 +5,7 @@ import RedisLink
 import TestSupport
 import Testing
 
-@Suite struct RedisMayBeBehindAPasswordOrASocket {
+@Suite(.ownThreads) struct RedisMayBeBehindAPasswordOrASocket {
     private static let secret = "s3same-0pen"
 
     /// A user of the ACL with what it needs, in database 3.

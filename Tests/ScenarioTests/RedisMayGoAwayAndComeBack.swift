@@ -1,11 +1,11 @@
-// Rule: while Redis is away a worker takes nothing in that it could lose, says so and is not ready;
-// when Redis is back, with all it had or without its tail, every read state is again the fold of
-// the log.
+// Rule: while Redis is away a worker takes nothing in that it could lose, says so and is not
+// ready; when Redis is back, with all it had or without its tail, every read state is again the
+// fold of the log.
 
 import TestSupport
 import Testing
 
-@Suite struct RedisMayGoAwayAndComeBack {
+@Suite(.ownThreads) struct RedisMayGoAwayAndComeBack {
     private static let broker = KafkaServer.isAvailable ? Broker.kafka : .embedded
 
     /// Killed while events flow, and started again on its append-only file.

@@ -1,10 +1,10 @@
-// Rule: SIGTERM ends a worker within its budget with exit code 0 and everything that it has applied
-// in Redis; the next one replays nothing of it.
+// Rule: SIGTERM ends a worker within its budget with exit code 0 and everything that it has
+// applied in Redis; the next one replays nothing of it.
 
 import TestSupport
 import Testing
 
-@Suite struct SigtermCommitsEverything {
+@Suite(.ownThreads) struct SigtermCommitsEverything {
     /// While events flow in, and long before their commits are due.
     @Test(.enabled(if: KafkaServer.isAvailable))
     func whileEventsFlow() throws {

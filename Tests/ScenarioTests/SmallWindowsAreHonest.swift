@@ -4,7 +4,7 @@
 import TestSupport
 import Testing
 
-@Suite struct SmallWindowsAreHonest {
+@Suite(.ownThreads) struct SmallWindowsAreHonest {
     private static let broker = KafkaServer.isAvailable ? Broker.kafka : .embedded
 
     /// Users with a backlog of 40, who then read up to its tenth message, or delete one of the

@@ -1,10 +1,10 @@
-// Rule: a Redis that throws keys away, or forgets all at a restart, is refused with exit code 3 and
-// the setting's name, unless the operator insists.
+// Rule: a Redis that throws keys away, or forgets all at a restart, is refused with exit code 3
+// and the setting's name, unless the operator insists.
 
 import TestSupport
 import Testing
 
-@Suite struct UnsafeRedisIsRefused {
+@Suite(.ownThreads) struct UnsafeRedisIsRefused {
     /// Eviction.
     @Test func thatEvicts() throws {
         let scenario = try Scenario("evicting", on: .embedded) {

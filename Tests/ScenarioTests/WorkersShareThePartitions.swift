@@ -4,7 +4,7 @@
 import TestSupport
 import Testing
 
-@Suite struct WorkersShareThePartitions {
+@Suite(.ownThreads) struct WorkersShareThePartitions {
     /// A second one comes, the first one goes, a third one comes, while events flow.
     @Test(
         .enabled(if: KafkaServer.isAvailable),
@@ -75,6 +75,26 @@ import Testing
         try scenario.expectAnswers()
         #expect(try first.stop() == .exit(0))
         #expect(try second.stop() == .exit(0))
+        try scenario.expectStored()
+    }
+
+    /// With more workers than partitions one has nothing to do, is ready for it, and takes over.
+    @Test(.enabled(if: KafkaServer.isAvailable))
+    func aSpareOne() throws {
+        let scenario = try Scenario("spare", partitions: 1)
+        let lines = try TraceSlice.lines()
+        let first = try scenario.start()
+        let second = try scenario.start()
+        try scenario.publish(lines.prefix(5_000))
+        try scenario.expectAnswers()
+        let owners = try [first, second].map { try $0.metrics().sum("readstates_partition_owned") }
+        #expect(owners.sorted() == [0, 1])
+        let (owner, spare) = owners[0] == 1 ? (first, second) : (second, first)
+        #expect(try owner.stop() == .exit(0))
+        try scenario.publish(lines.dropFirst(5_000).prefix(5_000))
+        try scenario.expectAnswers()
+        try spare.waitUntilReady()
+        #expect(try spare.stop() == .exit(0))
         try scenario.expectStored()
     }
 
