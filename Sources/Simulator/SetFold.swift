@@ -73,6 +73,10 @@ struct SetFold {
                 }
             }
             if older > 0 || unread.count > snapshot.count { isUncertain = true }
+            // A snapshot that is older than what the channel has seen: what it leaves out is read,
+            // until a duplicate of it comes.
+            let listed = Set(snapshot.map(\.first))
+            if known.contains(where: { $0 >= id && !listed.contains($0) }) { isUncertain = true }
             if own > op { advance(to: own) }
         }
     }
