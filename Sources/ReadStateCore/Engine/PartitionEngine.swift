@@ -129,6 +129,12 @@ package struct PartitionEngine: ~Copyable {
     /// that were sent under another one are not handed in.
     package func holds(_ token: OwnerToken) -> Bool { phase == .owned && self.token == token }
 
+    /// Whether the newest claim is the one with this token, and was answered: what was found out
+    /// about the log for an earlier one is of no use.
+    package func isClaimed(by token: OwnerToken) -> Bool {
+        (phase == .claimed || phase == .owned) && self.token == token
+    }
+
     /// Whether the claim with this token is the one whose outcome is waited for.
     package func awaits(_ token: OwnerToken) -> Bool {
         phase == .claiming && awaited == token

@@ -217,11 +217,13 @@ extension Control {
         places.post(question)
     }
 
-    private func placed(_ id: PartitionID, _ place: LogPlace, now: Instant) {
-        guard let question = asked.removeValue(forKey: id), isWanted(id) else { return }
+    private func placed(_ question: PlaceQuestion, _ place: LogPlace, now: Instant) {
+        let id = question.partition
+        guard asked[id]?.claim == question.claim, isWanted(id) else { return }
+        asked[id] = nil
         let partition = LogValue(Int64(id.rawValue))
         switch place {
-        case .good(let offset): start(id, at: offset)
+        case .good(let offset): start(question, at: offset)
         case .gone(let from, let to):
             logger.error(
                 "log_range_gone",
@@ -231,7 +233,7 @@ extension Control {
                     "advice": "events in this range were deleted before they were applied",
                 ])
             status.note(gone: id, from: from, to: to)
-            shard(of: id).post(.cannotBegin(id))
+            shard(of: id).post(.cannotBegin(id, claim: question.claim))
         case .anotherTopic(let reason):
             end(
                 with: .refused,
@@ -244,17 +246,19 @@ extension Control {
         }
     }
 
-    private func start(_ id: PartitionID, at offset: Offset) {
+    private func start(_ question: PlaceQuestion, at offset: Offset) {
+        let id = question.partition
         do {
             let queue = try consumer!.start(id.rawValue, at: offset.rawValue)
             started.insert(id)
             status.note(placed: id)
-            shard(of: id).post(.begin(id, at: offset, HandedQueue(queue)))
+            shard(of: id).post(
+                .begin(id, claim: question.claim, at: offset, HandedQueue(queue)))
         } catch {
             logger.warning(
                 "partition_not_started",
                 ["partition": .number(Int64(id.rawValue)), "error": .text("\(error)")])
-            unplaced.append(PlaceQuestion(partition: id, position: offset, fingerprint: nil))
+            unplaced.append(question)
         }
     }
 
@@ -274,15 +278,14 @@ extension Control {
 extension Control {
     private func take(_ message: ControlMessage, now: Instant) {
         switch message {
-        case .place(let id, let position, let fingerprint):
-            place(PlaceQuestion(partition: id, position: position, fingerprint: fingerprint))
+        case .place(let question): place(question)
         case .released(let id): released(id)
         case .confirm(let id):
             confirming.insert(id)
             confirm([id])
         case .deadLetter(let letter): deadLetters.add(letter)
         case .logFailed(let id): stopConsuming(id)
-        case .placed(let id, let place): placed(id, place, now: now)
+        case .placed(let question, let place): placed(question, place, now: now)
         case .fatal(let code, let reason): end(with: code, reason, now: now)
         }
     }

@@ -8,6 +8,8 @@ import ReadStateCore
 /// A question about one partition's log.
 struct PlaceQuestion: Sendable {
     var partition: PartitionID
+    /// The claim it is asked for: an answer that comes after another claim is of no use.
+    var claim: OwnerToken
     /// Where it is to be read from; nil: from its beginning.
     var position: Offset?
     /// A record that must still be there, if its offset is.
@@ -54,7 +56,7 @@ struct LogProbe {
             places = open.map { _ in .unknown(error) }
         }
         for (question, place) in zip(open, places) {
-            answers.post(.placed(question.partition, place))
+            answers.post(.placed(question, place))
         }
     }
 

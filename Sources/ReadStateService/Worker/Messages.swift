@@ -10,9 +10,9 @@ enum ShardCommand: Sendable {
     /// The group gave us the partition: claim it.
     case assign(PartitionID)
     /// The log of a claimed partition is there, from `at` on.
-    case begin(PartitionID, at: Offset, HandedQueue)
+    case begin(PartitionID, claim: OwnerToken, at: Offset, HandedQueue)
     /// The log does not continue where the stored position says.
-    case cannotBegin(PartitionID)
+    case cannotBegin(PartitionID, claim: OwnerToken)
     /// The group takes the partition away: commit until the deadline, then let go.
     case revoke(PartitionID, deadline: Instant)
     /// The partition went to somebody else for good: its cache is of no use any more.
@@ -35,7 +35,7 @@ enum ShardCommand: Sendable {
 enum ControlMessage: Sendable {
     /// A partition was claimed and is to be read from `at` on (nil: from the log's beginning), if
     /// the log still holds the record with this fingerprint.
-    case place(PartitionID, at: Offset?, RecordFingerprint?)
+    case place(PlaceQuestion)
     /// A partition was let go: the group may have it.
     case released(PartitionID)
     /// A claim found another owner: ask the group whether the partition is still ours.
@@ -44,7 +44,7 @@ enum ControlMessage: Sendable {
     /// The partition's queue reported an error that reading on does not cure.
     case logFailed(PartitionID)
     /// What a look at the log found.
-    case placed(PartitionID, LogPlace)
+    case placed(PlaceQuestion, LogPlace)
     /// A setting or a dependency makes going on unsafe: the process ends with this code.
     case fatal(ExitCode, String)
 }

@@ -13,8 +13,9 @@ extension Shard {
     func carryOut(_ command: ShardCommand, now: Instant) {
         switch command {
         case .assign(let id): assign(id)
-        case .begin(let id, let offset, let queue): begin(id, at: offset, queue, now: now)
-        case .cannotBegin(let id): cannotBegin(id, now: now)
+        case .begin(let id, let claim, let offset, let queue):
+            begin(id, claim: claim, at: offset, queue, now: now)
+        case .cannotBegin(let id, let claim): cannotBegin(id, claim: claim, now: now)
         case .revoke(let id, let deadline): revoke(id, deadline: deadline)
         case .forget(let id): forget(id)
         case .confirmed(let id, let isOurs): confirmed(id, isOurs: isOurs, now: now)
@@ -102,7 +103,7 @@ extension Shard {
             // The log is read on where it was left, if it still is; after a revoke it must be
             // placed.
             guard partition.queue == nil else { return }
-            control.post(.place(partition.id, at: offset, partition.engine.lastRecord))
+            place(partition, claim: token, at: offset)
         case .restart(let position):
             logger.info(
                 "partition_claimed",
@@ -112,23 +113,30 @@ extension Shard {
                     "before": .text(claim.owner ?? "nobody"),
                 ])
             detachQueue(partition)
-            control.post(.place(partition.id, at: position, partition.engine.lastRecord))
+            place(partition, claim: token, at: position)
         }
     }
 
+    /// Asks the control thread where in the log the partition is to be read from.
+    private func place(_ partition: ShardPartition, claim: OwnerToken, at offset: Offset?) {
+        control.post(
+            .place(
+                PlaceQuestion(
+                    partition: partition.id, claim: claim, position: offset,
+                    fingerprint: partition.engine.lastRecord)))
+    }
+
     private func begin(
-        _ id: PartitionID, at offset: Offset, _ handed: HandedQueue, now: Instant
+        _ id: PartitionID, claim: OwnerToken, at offset: Offset, _ handed: HandedQueue,
+        now: Instant
     ) {
         let queue = handed.take()
-        guard let partition = partitions[id], partition.isAssigned, partition.queue == nil else {
-            return
-        }
-        switch partition.engine.phase {
-        case .claimed: partition.engine.start(at: offset, now: now)
-        case .owned: break
-        // Meanwhile something else happened; the next claim asks for a place again.
-        case .unclaimed, .claiming, .refused: return
-        }
+        // A place that was found for an earlier claim may lie behind where this one must begin; the
+        // newest claim has asked for a place of its own.
+        guard let partition = partitions[id], partition.isAssigned, partition.queue == nil,
+            partition.engine.isClaimed(by: claim)
+        else { return }
+        if partition.engine.phase == .claimed { partition.engine.start(at: offset, now: now) }
         do {
             try epoll.add(queue.wakeFileDescriptor, token: Self.token(of: id))
         } catch {
@@ -142,8 +150,8 @@ extension Shard {
         partition.isTouched = true
     }
 
-    private func cannotBegin(_ id: PartitionID, now: Instant) {
-        guard let partition = partitions[id] else { return }
+    private func cannotBegin(_ id: PartitionID, claim: OwnerToken, now: Instant) {
+        guard let partition = partitions[id], partition.engine.isClaimed(by: claim) else { return }
         detachQueue(partition)
         partition.engine.refuse(.log)
         partition.retryAt = now.advanced(byMilliseconds: 5_000)

@@ -94,10 +94,11 @@ extension Shard {
         log(partition, "load_failed", error)
         counters.loadFailures += 1
         partition.retryAt = now.advanced(byMilliseconds: error.isRetriable ? 1_000 : 5_000)
-        if error.kind == .corrupt {
-            refuse(partition, .corrupt, "load")
-        } else {
+        // What does not mend itself may have come up half way through a load: all of it is dropped.
+        if error.isRetriable {
             partition.engine.connectionLost()
+        } else {
+            refuse(partition, .corrupt, "load")
         }
     }
 }
