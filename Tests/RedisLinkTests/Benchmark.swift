@@ -1,6 +1,6 @@
 // What the scripts and transactions cost, beside plain commands that do the same in the same run.
-// Ordinary test runs send a few hundred requests, which shows that none is refused; figures need more
-// of them, REDISLINK_BENCH set, and `-c release`:
+// Ordinary test runs send some hundred requests, which shows that none is refused; figures need
+// more of them, REDISLINK_BENCH set, and `-c release`:
 //
 //     REDISLINK_BENCH=1 swift test -c release -Xswiftc -enable-testing --disable-xctest \
 //         --filter RedisLinkTests.Benchmark
