@@ -53,9 +53,12 @@ let package = Package(
                 "ReadStateService",
             ],
             swiftSettings: strict),
+        // A run spends a third of its time on checks of exclusive access where it is built to be fast.
         .target(
             name: "Simulator", dependencies: ["ReadStateCore", "ReadStateWire"],
-            swiftSettings: strict),
+            swiftSettings: strict + [
+                .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
+            ]),
         .executableTarget(
             name: "readstates-simulate", dependencies: ["Simulator"], swiftSettings: strict),
         .executableTarget(
