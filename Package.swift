@@ -53,7 +53,7 @@ let package = Package(
                 "ReadStateService",
             ],
             swiftSettings: strict),
-        // A run spends a third of its time on checks of exclusive access where it is built to be fast.
+        // Checks of exclusive access would be a third of a run's time.
         .target(
             name: "Simulator", dependencies: ["ReadStateCore", "ReadStateWire"],
             swiftSettings: strict + [
