@@ -7,6 +7,7 @@ let everything: [(name: String, run: () -> Void)] = [
     ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
     ("cache-large", { measureThroughput([.large], prepared: true) }),
     ("cache-unprepared", { measureThroughput([.middle], prepared: false) }),
+    ("cache-instructions", { measureInstructions() }),
     ("cache-memory", { measureMemory(users: 400_000) }),
     ("cache-capacity", { measureCapacity() }),
     ("cache-latency", { measureLatency([.middle]) }),
