@@ -3,6 +3,9 @@
 
 let everything: [(name: String, run: () -> Void)] = [
     ("cache", { measureThroughput([.small, .middle], prepared: true) }),
+    ("cache-small", { measureThroughput([.small], prepared: true) }),
+    ("cache-middle", { measureThroughput([.middle], prepared: true) }),
+    ("cache-alone", { measureThroughput([.small, .middle], prepared: true, baselines: false) }),
     ("cache-evicting", { measureThroughput([.evicting], prepared: true) }),
     ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
     ("cache-large", { measureThroughput([.large], prepared: true) }),

@@ -87,7 +87,38 @@ extension ReadStateCache {
         dirtyCount -= 1
         records[user.rawValue].dirty = none
         records[user.rawValue].set(UserRecord.Flag.committing, true)
+        lookAheadOfCommits(from: entry.newer)
         return Offset(entry.firstOffset)
+    }
+
+    /// Commits mostly follow the list: what the next ones will read is asked for, as look-ahead
+    /// does it for events.
+    private mutating func lookAheadOfCommits(from place: UInt32) {
+        var place = place
+        for ahead in 1...6 where place != none {
+            let entry = dirtyEntries[place]
+            switch ahead {
+            case 2: prefetchBlock(of: entry.slot)
+            case 4: records.prefetch(entry.slot)
+            case 6: dirtyEntries.prefetch(entry.newer)
+            default: break
+            }
+            place = entry.newer
+        }
+    }
+
+    /// Asks for the beginning of a user's states.
+    @inline(__always)
+    mutating func prefetchBlock(of slot: UInt32) {
+        let start = Slab.offset(records[slot].block)
+        slab.prefetch(start)
+        slab.prefetch(start &+ 64)
+    }
+
+    /// The oldest dirty user, if it became dirty at `moment` or before.
+    package mutating func oldestDirty(since moment: Instant) -> UserSlot? {
+        guard let slot = oldestDirty, dirtySince(slot) <= moment else { return nil }
+        return slot
     }
 
     /// The user's commit is done with.

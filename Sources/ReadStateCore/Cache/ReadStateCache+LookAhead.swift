@@ -1,27 +1,22 @@
 // Look-ahead: what the next events of a batch will touch is asked for before they come. Each stage
-// takes a group of events at a time, so many groups ahead of those being applied, and reads only
-// what the stage before has asked for one group earlier:
+// looks at one event, a fixed number of places ahead of the one being applied, and reads only what
+// the stage before has asked for some events earlier:
 //
-//   5 groups ahead  the line of the index where the user's search begins
-//   4 groups        the index entry, so the record
-//   3 groups        the record, so its block's channels, and its neighbours in the recency list
-//   2 groups        the channels, so the state
-//   1 group         the state, so its side block
+//   24 ahead  the line of the index where the user's search begins
+//   18 ahead  the index entry, so the record
+//   12 ahead  the record, so its block's channels, and its neighbours in the recency list
+//    7 ahead  the channels, so the state
+//    3 ahead  the state, so its side block
 //
-// Asking too early loses lines again, too late hides too little; between groups of 4 and 8 it makes
-// no difference. Events may change what was found here before it is used, so it is only a hint
-// where to look first: whoever takes it checks that the user or the channel is the right one.
+// Asking too early loses lines again, too late hides too little; between 12 and 32 it makes no
+// difference. Events may change what was found here before it is used, so it is only a hint where
+// to look first: whoever takes it checks that the user or the channel is the right one.
 
 /// What the stages hand on to each other, by the event's place in its batch.
 struct LookAhead: ~Copyable {
-    /// Events that a stage takes at a time, a power of two.
-    static let group = 8
-    /// How far ahead the stages are.
-    static let distances = (
-        index: 5 * group, record: 4 * group, block: 3 * group, state: 2 * group, side: group
-    )
+    static let distances = (index: 24, record: 18, block: 12, state: 7, side: 3)
     /// As many as the first stage is ahead, and more: a power of two.
-    static let places = 8 * group
+    static let places = 32
 
     /// An event on its way: its user's hash, the user's slot, where its state is.
     struct Step: BitwiseCopyable {
@@ -43,32 +38,35 @@ struct LookAhead: ~Copyable {
 }
 
 extension ReadStateCache {
-    /// Prepares for the events from `index` on, in calls with every beginning of a group.
-    @inline(never)
+    /// Prepares for the events behind `index`, in calls with each index from 0 on.
+    @inline(__always)
     mutating func lookAhead(_ batch: borrowing EventBatch, from index: Int) {
         let distances = LookAhead.distances
+        if index == 0 { fillPipeline(batch) }
+        // The farther stages end first: most of the time one comparison is enough.
+        let left = batch.count &- index
+        if left > distances.side { prefetchSide(index &+ distances.side) }
+        if left > distances.state { prefetchState(batch, index &+ distances.state) }
+        if left > distances.block { prefetchBlock(batch, index &+ distances.block) }
+        if left > distances.record { prefetchRecord(index &+ distances.record) }
+        if left > distances.index { prefetchIndex(batch, index &+ distances.index) }
+    }
+
+    /// At the start of a batch each stage catches up with what it would have done before.
+    @inline(never)
+    private mutating func fillPipeline(_ batch: borrowing EventBatch) {
+        let distances = LookAhead.distances
         let count = batch.count
-        /// The places that a stage takes now. At the start of a batch it catches up with what it
-        /// would have done before.
-        @inline(__always)
-        func forEachPlace(_ distance: Int, _ body: (Int) -> Void) {
-            var at = index == 0 ? 0 : index &+ distance
-            let end = min(index &+ distance &+ LookAhead.group, count)
-            while at < end {
-                body(at)
-                at &+= 1
-            }
-        }
-        forEachPlace(distances.index) { prefetchIndex(batch[$0].user.rawValue, $0) }
-        forEachPlace(distances.record) { prefetchRecord($0) }
-        forEachPlace(distances.block) { prefetchBlock(batch, $0) }
-        forEachPlace(distances.state) { prefetchState(batch, $0) }
-        forEachPlace(distances.side) { prefetchSide($0) }
+        for at in 0..<min(distances.index, count) { prefetchIndex(batch, at) }
+        for at in 0..<min(distances.record, count) { prefetchRecord(at) }
+        for at in 0..<min(distances.block, count) { prefetchBlock(batch, at) }
+        for at in 0..<min(distances.state, count) { prefetchState(batch, at) }
+        for at in 0..<min(distances.side, count) { prefetchSide(at) }
     }
 
     @inline(__always)
-    private mutating func prefetchIndex(_ user: UInt64, _ at: Int) {
-        let hash = UserIndex.hash(user)
+    private mutating func prefetchIndex(_ batch: borrowing EventBatch, _ at: Int) {
+        let hash = UserIndex.hash(batch[at].user.rawValue)
         pipeline[at].hash = hash
         index.prefetch(hash: hash)
     }
@@ -85,7 +83,7 @@ extension ReadStateCache {
         let slot = pipeline[at].slot
         guard slot < records.count else { return }
         let record = records[slot]
-        // Whoever has no neighbour on one side has `none`, whose line nobody needs; it does no harm.
+        // Where there is no neighbour, a line that nobody needs is asked for: it does no harm.
         records.prefetch(record.newer)
         records.prefetch(record.older)
         guard record.user == batch[at].user.rawValue, record.block != none else {
@@ -139,7 +137,7 @@ extension ReadStateCache {
     }
 
     @inline(__always)
-    private func prefetchSide(_ at: Int) {
+    private mutating func prefetchSide(_ at: Int) {
         let step = pipeline[at]
         guard step.state != none, step.slot < records.count else { return }
         guard step.state < records[step.slot].count else { return }
@@ -149,7 +147,7 @@ extension ReadStateCache {
             let side = SideBlock(rest: state.rest)
             if side.hasBlock {
                 slab.prefetch(side.offset)
-                slab.prefetch(side.offset &+ side.count &* side.stride)
+                if side.count > 5 { slab.prefetch(side.offset &+ side.count &* side.stride) }
             }
         }
     }

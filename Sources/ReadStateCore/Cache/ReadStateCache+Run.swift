@@ -39,7 +39,7 @@ extension ReadStateCache {
         var applied = 0
         let first = index
         while index < end {
-            if index & (LookAhead.group - 1) == 0, looksAhead { lookAhead(batch, from: index) }
+            if looksAhead { lookAhead(batch, from: index) }
             let offset = batch[index].offset
             let slot = ordinarySlot(of: batch[index].user, at: index)
             guard offset >= expected, slot != none else { break }

@@ -16,6 +16,8 @@ import CMemory
     private var reserved: Int
     /// How many bytes may be accessed.
     private(set) var used = 0
+    /// What was made memory ahead, from the start on: it stays, in its huge pages.
+    private var populated = 0
 
     /// Addresses for the small, the middle and the large: what a partition's cache may come to.
     private static let smallest = 1 << 20
@@ -98,11 +100,14 @@ import CMemory
         unsafe cmemory_prefetch(UnsafeRawPointer(bitPattern: Int(bitPattern: start) &+ offset))
     }
 
-    /// Gives the memory of a part back to the machine; it reads as zero from then on.
+    /// Gives the memory of a part back to the machine, if it was not made ahead: a hole would break
+    /// its huge page up. What is given back reads as zero from then on.
     mutating func discard(_ bytes: Int, at offset: Int) {
         assert(offset >= 0 && offset + bytes <= used)
+        let from = max(offset, populated)
+        let rest = offset + bytes - from
         // Within `used`, and nothing in there is needed any more, says the caller.
-        unsafe cmemory_discard(start + offset, bytes)
+        if rest > 0 { unsafe cmemory_discard(start + from, rest) }
     }
 
     /// Makes memory of `bytes` bytes from `offset` on, used or not yet; false if there is none.
@@ -117,6 +122,7 @@ import CMemory
             unsafe start = range
             reserved = Self.largest
         }
+        if offset <= populated { populated = max(populated, offset + bytes) }
         // Within the reserved range; pages that are in use keep their contents.
         return unsafe cmemory_populate(start + offset, bytes) == 0
     }

@@ -105,14 +105,14 @@ struct CacheRunner: Peer, ~Copyable {
     }
 
     private var isOverCapacity: Bool {
-        cache.stateCount > capacity.states || cache.chargedBytes > capacity.bytes
+        cache.stateCount > capacity.states
+            || (capacity.bytes < .max && cache.chargedBytes > capacity.bytes)
     }
 
     private mutating func commitDue(_ now: Instant, limit: Int = .max) {
         var left = limit
-        while left > 0, let slot = cache.oldestDirty,
-            cache.dirtySince(slot).advanced(byMilliseconds: Self.flushInterval) <= now
-        {
+        let since = now.advanced(byMilliseconds: -Self.flushInterval)
+        while left > 0, let slot = cache.oldestDirty(since: since) {
             commit(slot)
             left -= 1
         }
