@@ -46,9 +46,10 @@ extension ReadStateCache {
         guard side.hasBlock else { return 0 }
         precondition(slab.owner(side.block) == slot, "a side block knows its owner")
         precondition(
-            slab.load(UInt16.self, at: side.offset + 4) == UInt16(truncatingIfNeeded: index),
+            slab.load(UInt8.self, at: side.offset + 4) == UInt8(truncatingIfNeeded: index),
             "a side block knows its state")
-        precondition(side.bytes <= slab.blockBytes(side.sizeClass), "a window fits its block")
+        let bytes = side.bytes(side.rare(in: slab.region))
+        precondition(bytes <= slab.blockBytes(side.sizeClass), "a window fits its block")
         var state = ReadState()
         unpack(packed, into: &state)
         precondition(state.window.count <= window, "a window has at most its limit of ids")
