@@ -101,15 +101,15 @@ extension ReadStateCache {
         let lastRead = state.lastRead
         let never = lastRead == 0
         let distance = never ? 0 : first &- lastRead
-        var side = SideBlock(rest: 0)
+        var side = SideBlock()
         side.widen(for: id &- first)
         side.set(SideBlock.Flag.neverRead, never)
-        side.set(SideBlock.Flag.far, !side.reaches(distance))
         side.set(SideBlock.Flag.ownIsRead, state.ownsLastRead)
         side.set(SideBlock.Flag.implied, true)
         side.set(SideBlock.Flag.impliedMention, mention)
-        side.count = 2
+        side.entryCount = 1
         let rare = RareFields(bits: 0)
+        side.reach(distance, rare)
         (side.block, side.sizeClass) = allocateSide(
             side.roomyBytes(rare), for: place.index, of: slot)
         side.setDistance(distance, in: &slab)
@@ -134,8 +134,8 @@ extension ReadStateCache {
                 guard dropOldestPlain(&side, rare) else { return nil }
             }
             let index = side.entryCount
-            side.count &+= 1
             makeRoom(for: &side, rare)
+            side.entryCount &+= 1
             let mentioned = side.has(SideBlock.Flag.impliedMention)
             side.setEntry(gap | (mentioned ? side.mentionBit : 0), at: index, rare, in: &slab)
         } else {
@@ -144,7 +144,6 @@ extension ReadStateCache {
             guard side.count < window, last >= 0, addToGap(gap, at: last, of: side, rare) else {
                 return nil
             }
-            side.count &+= 1
             side.set(SideBlock.Flag.implied, true)
         }
         side.set(SideBlock.Flag.impliedMention, mention)
@@ -186,22 +185,31 @@ extension ReadStateCache {
             (count &- index &- 1) &* side.stride, from: start &+ (index &+ 1) &* side.stride,
             to: start &+ index &* side.stride)
         slab.store(older &+ 1, at: side.older(rare))
-        side.count &-= 1
+        side.entryCount &-= 1
         return true
     }
 
-    /// Moves a side block to a larger class if its last entry does not fit any more.
+    /// Moves a side block to a larger class if it has no room for one more entry.
     @inline(__always)
     private mutating func makeRoom(for side: inout SideBlock, _ rare: RareFields) {
-        if side.bytes(rare) > slab.blockBytes(side.sizeClass) { moveToLarger(&side, rare) }
+        let bytes = side.bytes(rare) &+ side.stride
+        if bytes > slab.blockBytes(side.sizeClass) { moveToLarger(&side, rare) }
     }
 
     private mutating func moveToLarger(_ side: inout SideBlock, _ rare: RareFields) {
         let old = side
-        side.sizeClass = Self.sideClass(for: side.roomyBytes(rare))
-        side.block = slab.allocate(side.sizeClass, owner: slab.load(at: old.offset))
-        let used = slab.blockBytes(old.sizeClass)
-        slab.copy(used &- 4, from: old.offset &+ 4, to: side.offset &+ 4)
+        let distance = old.distance(in: slab.region)
+        let owner: UInt32 = slab.load(at: old.offset)
+        let state: UInt8 = slab.load(at: old.offset &+ 4)
+        side = old.withoutBlock
+        side.entryCount &+= 1
+        side.reach(distance, rare)
+        (side.block, side.sizeClass) = allocateSide(
+            side.roomyBytes(rare), for: Int(state), of: owner)
+        side.entryCount &-= 1
+        side.setDistance(distance, in: &slab)
+        let (from, to) = (old.offset &+ old.rareStart, side.offset &+ side.rareStart)
+        slab.copy(old.bytes(rare) &- old.rareStart, from: from, to: to)
         freeSide(old)
     }
 

@@ -257,7 +257,7 @@ extension ReadStateCache {
         guard side.hasBlock else { return }
         slab.free(side.block, side.sizeClass)
         while let moved = slab.compact(side.sizeClass) {
-            let record = records[moved.owner]
+            let record = records[resolve(moved.owner)]
             var index = Int(slab.load(UInt8.self, at: Slab.offset(moved.to) + 4))
             while true {
                 precondition(index < Int(record.count), "a side block's owner refers to it")

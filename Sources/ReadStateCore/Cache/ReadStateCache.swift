@@ -17,10 +17,11 @@
 // the waits run side by side; it makes the difference between 190 and 70 ns (docs/cache.md).
 //
 // Files by aspect: Region, Slab, UserIndex, PackedState and SideBlock are the parts; `+Recency`,
-// `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+LookAhead` and `+Invariants` the
-// operations.
+// `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+Packing`, `+LookAhead` and `+Invariants`
+// the operations.
 
-/// A resident user's place in the cache, for as long as it is resident.
+/// A resident user's place in the cache. It is good until the next removal of any user: then others
+/// may move, unless they are being committed or ahead of the log.
 package struct UserSlot: Hashable, Sendable {
     package let rawValue: UInt32
     @inline(__always)
@@ -30,7 +31,7 @@ package struct UserSlot: Hashable, Sendable {
 /// A resident user.
 struct UserRecord: BitwiseCopyable {
     var user: UInt64
-    /// Neighbours in the recency list; `newer` also links free records.
+    /// Neighbours in the recency list, or in that of free records.
     var newer = none
     var older = none
     /// The user's states, if there are any.
@@ -50,6 +51,8 @@ struct UserRecord: BitwiseCopyable {
         static let ahead: UInt8 = 8
         /// A record in use.
         static let resident: UInt8 = 16
+        /// Not a user any more: it went to the place that `newer` names.
+        static let moved: UInt8 = 32
     }
     @inline(__always)
     func has(_ flag: UInt8) -> Bool { flags & flag != 0 }
@@ -66,7 +69,9 @@ package struct ReadStateCache: ~Copyable {
 
     var index = UserIndex()
     var records = Table<UserRecord>()
-    private var freeRecord = none
+    var freeRecord = none
+    var freeRecords: UInt32 = 0
+    var moving = MovingRecord()
     /// The states' and side blocks' memory.
     var slab = Slab()
 
@@ -103,7 +108,7 @@ package struct ReadStateCache: ~Copyable {
 
     /// Bytes that the resident users take, all in: blocks of states, side blocks, records, dirty
     /// entries, and the index as it is. Memory that is held free for reuse is not charged: at most
-    /// a sixty-fourth of the blocks, and as much in empty pages.
+    /// a sixty-fourth of the blocks and of the records, and as much in empty pages.
     package var chargedBytes: Int {
         slab.liveBytes + userCount * Table<UserRecord>.stride
             + dirtyCount * Table<DirtyEntry>.stride + index.bytes
@@ -127,14 +132,7 @@ package struct ReadStateCache: ~Copyable {
         assert(find(user) == nil, "a user is resident once")
         var record = UserRecord(user: user.rawValue)
         record.flags = UserRecord.Flag.resident
-        let slot: UInt32
-        if freeRecord != none {
-            slot = freeRecord
-            freeRecord = records[slot].newer
-            records[slot] = record
-        } else {
-            slot = records.append(record)
-        }
+        let slot = takeRecord(record)
         index.insert(user.rawValue, slot: slot)
         linkNewest(slot)
         return UserSlot(rawValue: slot)
@@ -151,8 +149,7 @@ package struct ReadStateCache: ~Copyable {
         if !record.has(UserRecord.Flag.leaving) { unlink(slot) }
         index.remove(record.user, slot: slot)
         dropStates(slot)
-        records[slot] = UserRecord(user: 0, newer: freeRecord)
-        freeRecord = slot
+        giveBackRecord(slot)
     }
 
     /// Drops everything and gives the memory back.

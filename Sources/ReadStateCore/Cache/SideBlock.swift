@@ -9,16 +9,18 @@
 //
 // A gap is to the next newer id, the last one to the newest message itself, whether that is unread
 // (*implied*, as it mostly is) or not. So a new message writes one gap behind the others and leaves
-// them alone. Five bytes reach two minutes, six nine hours, seven 99 days; the distance 18 hours,
-// or everything where it is *far*; its lowest byte is in the state, so that two unread messages fit
-// 16 bytes. Entries are written with their mention in the top bit, oldest first.
+// them alone. Five bytes reach two minutes, six nine hours, seven 99 days. The distance reaches 18
+// hours, and everything where it is *far*. Its lowest byte is in the state; in a *small* block, one
+// of 16 bytes, which has at most one entry, so are nine more bits: a year. Entries are written with
+// their mention in the top bit, oldest first.
 //
 // Owner and state (the low bits of the state's place among its user's) find the state that refers
 // to the block when the slab moves it.
 
 /// The `rest` of an extended state: where its side block is, and how to read it.
 ///
-///     | class (6) | distance's low byte (8) | flags (6) | stride (2) | count (10) | block (32) |
+///     | class (6) | distance (8) | flags (6) | stride (2) | entries (10) | block (32) |
+///                                                         | distance (9), entries (1) | if small
 struct SideBlock: BitwiseCopyable {
     var rest: UInt64
 
@@ -39,12 +41,18 @@ struct SideBlock: BitwiseCopyable {
 
     private static let distancePlace: UInt64 = 50
     private static let classPlace: UInt64 = 58
+    private static let morePlace: UInt64 = 33
+    private static let moreMask: UInt64 = 0x1FF
     static let noClass: UInt8 = 63
+    static let smallBytes = 16
     /// The state of a channel that the user left: nothing else is known of it.
     static let left = SideBlock(rest: UInt64(noClass) << classPlace | UInt64(none))
 
     @inline(__always)
     init(rest: UInt64) { self.rest = rest }
+    /// Without a block yet.
+    @inline(__always)
+    init() { self = Self.left }
 
     @inline(__always)
     var block: BlockRef {
@@ -56,11 +64,32 @@ struct SideBlock: BitwiseCopyable {
         get { UInt8(truncatingIfNeeded: rest &>> Self.classPlace) }
         set { rest = rest & (1 &<< Self.classPlace &- 1) | UInt64(newValue) &<< Self.classPlace }
     }
+    /// Whether it is of the smallest class, the first one.
+    @inline(__always)
+    var isSmall: Bool { rest &>> Self.classPlace == 0 }
+    @inline(__always)
+    private var countMask: UInt64 { isSmall ? 1 : 0x3FF }
+    /// Ids in the block.
+    @inline(__always)
+    var entryCount: Int {
+        get { Int(truncatingIfNeeded: rest &>> 32 & countMask) }
+        set {
+            let count = UInt64(truncatingIfNeeded: newValue)
+            assert(count <= countMask)
+            rest = rest & ~(countMask &<< 32) | count &<< 32
+        }
+    }
     /// Ids in the window, the implied one included.
     @inline(__always)
-    var count: Int {
-        get { Int(truncatingIfNeeded: rest &>> 32 & 0x3FF) }
-        set { rest = rest & ~(0x3FF &<< 32) | UInt64(truncatingIfNeeded: newValue) &<< 32 }
+    var count: Int { entryCount &+ (has(Flag.implied) ? 1 : 0) }
+    /// The same layout before it has a block.
+    @inline(__always)
+    var withoutBlock: SideBlock {
+        var side = self
+        let count = entryCount
+        side.sizeClass = Self.noClass
+        side.entryCount = count
+        return side
     }
     /// Bytes of an entry.
     @inline(__always)
@@ -78,13 +107,9 @@ struct SideBlock: BitwiseCopyable {
     var hasBlock: Bool { sizeClass != Self.noClass }
     @inline(__always)
     var offset: Int { Slab.offset(block) }
-    /// Ids in the block.
-    @inline(__always)
-    var entryCount: Int { count &- (has(Flag.implied) ? 1 : 0) }
-
     // Where the fields are, from the block's start.
     @inline(__always)
-    private var rareStart: Int { has(Flag.far) ? 12 : 10 }
+    var rareStart: Int { has(Flag.far) ? 12 : 10 }
     @inline(__always)
     func entries(_ rare: RareFields) -> Int { rareStart &+ rare.bytes }
     /// Bytes in use.
@@ -115,20 +140,35 @@ struct SideBlock: BitwiseCopyable {
 
     /// Whether a distance fits as it is.
     @inline(__always)
-    func reaches(_ distance: UInt64) -> Bool { has(Flag.far) || distance < 1 &<< 48 }
+    func reaches(_ distance: UInt64) -> Bool {
+        has(Flag.far) || distance < 1 &<< (isSmall ? 57 : 48)
+    }
+
+    /// Lays a block that has none yet out for a distance: far where it does not reach.
+    @inline(__always)
+    mutating func reach(_ distance: UInt64, _ rare: RareFields) {
+        set(Flag.far, false)
+        let isSmall = bytes(rare) <= Self.smallBytes
+        set(Flag.far, distance >= 1 &<< (isSmall ? 57 : 48))
+    }
 
     /// From the last read id to the oldest one in the block, or the newest message if it has none;
     /// where that is below last read, the negative number in two's complement.
     @inline(__always)
     func distance(in region: borrowing Region) -> UInt64 {
-        region.load(UInt64.self, at: offset &+ 4) & distanceMask
-            | rest &>> Self.distancePlace & 0xFF
+        let more = isSmall ? (rest &>> Self.morePlace & Self.moreMask) &<< 48 : 0
+        return region.load(UInt64.self, at: offset &+ 4) & distanceMask
+            | rest &>> Self.distancePlace & 0xFF | more
     }
 
     @inline(__always)
     mutating func setDistance(_ distance: UInt64, in slab: inout Slab) {
         rest =
             rest & ~(0xFF &<< Self.distancePlace) | (distance & 0xFF) &<< Self.distancePlace
+        if isSmall {
+            let more = distance &>> 48 & Self.moreMask
+            rest = rest & ~(Self.moreMask &<< Self.morePlace) | more &<< Self.morePlace
+        }
         let word: UInt64 = slab.load(at: offset &+ 4)
         slab.store(word & ~distanceMask | distance & distanceMask, at: offset &+ 4)
     }
@@ -210,12 +250,13 @@ extension SideBlock {
 
     /// How a state that does not fit its 24 bytes is laid out; the block is yet to be found.
     init(of state: borrowing ReadState, _ rare: RareFields) {
-        rest = 0
+        self.init()
         set(Flag.rare, rare.bits != 0)
         set(Flag.neverRead, state.lastRead == .none)
         set(Flag.ownIsRead, state.ownID != .none && state.ownID == state.lastRead)
-        count = state.window.count
+        entryCount = state.window.count
         if let newest = state.window.last, newest.id == state.lastMessage {
+            entryCount -= 1
             set(Flag.implied, true)
             set(Flag.impliedMention, newest.mention)
         }
@@ -225,8 +266,7 @@ extension SideBlock {
             widen(for: newer - id)
             newer = id
         }
-        let distance = newer &- state.lastRead.rawValue
-        set(Flag.far, !has(Flag.neverRead) && !reaches(distance))
+        if !has(Flag.neverRead) { reach(newer &- state.lastRead.rawValue, rare) }
     }
 
     /// Writes the fields of a state laid out like this into its block.

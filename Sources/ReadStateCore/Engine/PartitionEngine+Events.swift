@@ -31,6 +31,7 @@ extension PartitionEngine {
             self.lastRecord = lastRecord ?? self.lastRecord
         }
         evict()
+        cache.touchAhead()
     }
 
     /// A record at `offset` goes to the dead-letter topic; the position waits until it is there.

@@ -37,6 +37,7 @@ struct CacheRunner: Peer, ~Copyable {
         }
         commitDue(now)
         evict()
+        cache.touchAhead()
     }
 
     /// The same with the time of every event; what is due is committed behind each, and counted to
@@ -56,6 +57,7 @@ struct CacheRunner: Peer, ~Copyable {
             histogram.add(ticks &- last)
             last = ticks
         }
+        cache.touchAhead()
     }
 
     @inline(__always)
@@ -147,11 +149,13 @@ struct CacheRunner: Peer, ~Copyable {
         precondition(cache.prepare(bytes: states * 48), "no memory for the shape")
     }
 
-    /// A message in every channel of every user, some minutes after the one before.
-    mutating func sendToAll(_ workload: inout Workload, users: Int, round: Int) {
+    /// A message in every channel of every user, `apart` milliseconds after the one before.
+    mutating func sendToAll(
+        _ workload: borrowing Workload, users: Int, round: Int, apart: UInt64
+    ) {
         forEachChannel(workload, users: users) { user, channel, random in
-            let minute = UInt64(round) * 300_000 + random % 200_000
-            let id = (UInt64(360_000_000_000) + minute) << 22 | random & 0xFFF
+            let moment = UInt64(round) * apart + random % (apart * 2 / 3)
+            let id = (UInt64(360_000_000_000) + moment) << 22 | random & 0xFFF
             return Event(
                 offset: .zero, user: user, channel: channel, op: .none,
                 kind: .messageSent(MessageID(id), mention: false, own: false))
@@ -159,7 +163,7 @@ struct CacheRunner: Peer, ~Copyable {
     }
 
     /// Every user reads every channel.
-    mutating func readAll(_ workload: inout Workload, users: Int) {
+    mutating func readAll(_ workload: borrowing Workload, users: Int) {
         forEachChannel(workload, users: users) { user, channel, _ in
             Event(
                 offset: .zero, user: user, channel: channel, op: .none,
