@@ -96,6 +96,31 @@ import Testing
         cache.checkInvariants()
     }
 
+    @Test func aUserHasAsManyStatesAsItMay() {
+        // One channel more than a user may have changes nothing and is counted; the others go on.
+        var cache = ReadStateCache(window: 4, statesLimit: 3)
+        let user = UserID(5)
+        let slot = cache.insert(user)
+        let entries: [Entry] = []
+        for round in 1...2 {
+            for channel in 1...4 {
+                let kind = Event.Kind.messageSent(
+                    MessageID(UInt64(round)), mention: false, own: false)
+                let event = Event(
+                    offset: .zero, user: user, channel: ChannelID(UInt64(channel)), op: .none,
+                    kind: kind)
+                let changed = cache.apply(event, entries: entries.span, to: slot)
+                #expect(changed == (channel < 4))
+            }
+        }
+        #expect(cache.stateCount == 3)
+        #expect(cache.refusedStates == 2)
+        #expect(cache.totals(at: slot).unreadChannels == 3)
+        let beyond = cache.summary(ChannelID(4), at: slot)
+        #expect(beyond.unreadCount == 0)
+        cache.checkInvariants()
+    }
+
     @Test func theIndexGrowsWhileItIsUsed() {
         // Users come and go while the index moves to larger tables; all that stay are found.
         var random = Random(seed: 4)

@@ -254,9 +254,10 @@ extension ReadStateCache {
         state.reset()
         if let place { unpack(slab.load(at: place.value), into: &state) }
         guard body(&state) else { return false }
+        guard let place = place ?? append(channel, to: slot) else { return false }
         // A default state is not stored, and a commit adds fields only: the whole hash is replaced.
         if state.isDefault { records[slot].set(UserRecord.Flag.rewrite, true) }
-        store(state, at: place ?? append(channel, to: slot), of: slot, changed: true)
+        store(state, at: place, of: slot, changed: true)
         return true
     }
 
@@ -271,19 +272,21 @@ extension ReadStateCache {
         }
     }
 
-    /// Takes a state over from the store: not a change.
+    /// Takes a state over from the store: not a change. Nothing if its user may not have more.
     package mutating func load(
         _ state: borrowing ReadState, channel: ChannelID, into slot: UserSlot
     ) {
-        let place =
-            locate(channel.rawValue, of: records[slot.rawValue])
-            ?? append(channel.rawValue, to: slot.rawValue)
+        guard
+            let place = locate(channel.rawValue, of: records[slot.rawValue])
+                ?? append(channel.rawValue, to: slot.rawValue)
+        else { return }
         store(state, at: place, of: slot.rawValue, changed: false)
     }
 
     /// Makes room for a number of states before they are loaded.
     package mutating func reserve(_ count: Int, at slot: UserSlot) {
         let record = records[slot.rawValue]
+        let count = min(count, Self.mostStates)
         if count > 0, record.block == none || count > slab.capacity(record.sizeClass) {
             reserve(count, at: slot.rawValue)
         }

@@ -62,7 +62,7 @@ extension ReadStateCache {
 
     static func blockClass(for capacity: Int) -> UInt8 {
         let number = capacity <= 16 ? capacity - 1 : 16 + stepNumber(capacity, from: 4)
-        precondition(number < blockClasses, "a user has at most \(5 << 20) read states")
+        precondition(number < blockClasses, "a user has at most `mostStates` read states")
         return UInt8(sideClasses + number)
     }
 
@@ -159,9 +159,11 @@ extension ReadStateCache {
 
     // MARK: Adding and dropping
 
-    /// Adds a state for a channel that the user has none of, as the default state and unchanged.
-    mutating func append(_ channel: UInt64, to slot: UInt32) -> StatePlace {
+    /// Adds a state for a channel that the user has none of, as the default state and unchanged; nil
+    /// if the user may not have more.
+    mutating func append(_ channel: UInt64, to slot: UInt32) -> StatePlace? {
         var record = records[slot]
+        guard mayAdd(to: record) else { return nil }
         if record.block == none || Int(record.count) == slab.capacity(record.sizeClass) {
             reserve(Int(record.count) + 1, at: slot)
             record = records[slot]

@@ -66,6 +66,11 @@ struct UserRecord: BitwiseCopyable {
 package struct ReadStateCache: ~Copyable {
     /// Most ids in a read state's window.
     package let window: Int
+    /// Most read states of one user: what the largest block holds, 125 MB of them.
+    package static let mostStates = 5 << 20
+    private let statesLimit: Int
+    /// Read states that were not added, since their user had as many as it may have.
+    package private(set) var refusedStates = 0
 
     var index = UserIndex()
     var records = Table<UserRecord>()
@@ -95,11 +100,15 @@ package struct ReadStateCache: ~Copyable {
     var scratch = ReadState()
     var pipeline = LookAhead()
 
-    /// An empty cache for windows of `window` ids, 0 to 1000.
-    package init(window: Int) {
+    /// An empty cache for windows of `window` ids, 0 to 1000, and users of up to `statesLimit` read
+    /// states, 1 to `mostStates`: an event that would add one more to them changes nothing, and is
+    /// counted in `refusedStates`.
+    package init(window: Int, statesLimit: Int = mostStates) {
         precondition(window >= 0 && window <= 1000)
+        precondition(statesLimit >= 1 && statesLimit <= Self.mostStates)
         precondition(MemoryLayout<UserRecord>.stride == 32 && MemoryLayout<DirtyEntry>.stride == 24)
         self.window = window
+        self.statesLimit = statesLimit
         Self.addClasses(to: &slab)
     }
 
@@ -112,6 +121,13 @@ package struct ReadStateCache: ~Copyable {
     package var chargedBytes: Int {
         slab.liveBytes + userCount * Table<UserRecord>.stride
             + dirtyCount * Table<DirtyEntry>.stride + index.bytes
+    }
+
+    /// Whether a user may have one more read state; counted if not.
+    mutating func mayAdd(to record: UserRecord) -> Bool {
+        if Int(record.count) < statesLimit { return true }
+        refusedStates += 1
+        return false
     }
 
     // MARK: Users
@@ -156,7 +172,9 @@ package struct ReadStateCache: ~Copyable {
     package mutating func removeAll() {
         // Partitions come and go often without anybody having been resident: that costs nothing.
         if records.count == 0 { return }
-        self = ReadStateCache(window: window)
+        let refused = refusedStates
+        self = ReadStateCache(window: window, statesLimit: statesLimit)
+        refusedStates = refused
     }
 
     @inline(__always)

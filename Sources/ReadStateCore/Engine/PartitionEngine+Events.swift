@@ -32,6 +32,7 @@ extension PartitionEngine {
         }
         evict()
         cache.touchAhead()
+        counters.refusedStates = UInt64(cache.refusedStates)
     }
 
     /// A record at `offset` goes to the dead-letter topic; the position waits until it is there.
