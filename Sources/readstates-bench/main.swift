@@ -15,6 +15,7 @@ let everything: [(name: String, run: () -> Void)] = [
     ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
     ("cache-large", { measureThroughput([.large], prepared: true) }),
     ("cache-unprepared", { measureThroughput([.middle], prepared: false) }),
+    ("cache-instructions", { measureInstructions() }),
     ("cache-memory", { measureMemory(users: 400_000) }),
     ("cache-windows", { measureWindows(users: 20_000) }),
     ("cache-capacity", { measureCapacity() }),

@@ -3,50 +3,38 @@
 // window. Everything else is unpacked, put through the rules (`ReadState+Apply`), and packed again.
 // Tests hold the short ways against the rules, event by event.
 
+/// What a short way made of an event.
+enum Outcome {
+    case changed
+    case unchanged
+    /// Nothing: it takes the rules to tell.
+    case unclear
+}
+
 extension ReadStateCache {
     /// Applies an event of the user at `slot`; true if it changed anything.
-    @inline(__always)
     package mutating func apply(_ event: Event, entries: Span<Entry>, to slot: UserSlot) -> Bool {
+        let slot = slot.rawValue
+        let place = locate(event.channel.rawValue, of: records[slot])
+        let outcome: Outcome
         switch event.kind {
         case .messageSent(let id, let mention, let own):
-            return send(id.rawValue, mention, own, event, entries, slot.rawValue)
+            outcome = send(id.rawValue, mention, own, at: place, of: slot)
         case .messageRead(let id):
-            return read(id, in: event.channel, op: event.op, slot.rawValue)
+            outcome = read(id.rawValue, at: place, of: slot)
         default:
-            return applyRare(event, entries, slot.rawValue)
+            outcome = .unclear
         }
+        if outcome == .unclear { return applyByRules(event, entries, slot) }
+        return outcome == .changed
     }
 
-    @inline(never)
-    private mutating func applyRare(_ event: Event, _ entries: Span<Entry>, _ slot: UInt32) -> Bool
-    {
-        switch event.kind {
-        case .readMany(let range):
-            var changed = false
-            for index in range.indices {
-                let entry = entries[index]
-                let message = MessageID(entry.second)
-                changed = read(message, in: ChannelID(entry.first), op: event.op, slot) || changed
-            }
-            return changed
-        case .userErased:
-            if records[slot].count == 0 { return false }
-            dropStates(slot)
-            records[slot].set(UserRecord.Flag.rewrite, true)
-            return true
-        default:
-            return applyByRules(event, entries, slot)
-        }
-    }
-
+    /// The short way of a message, if there is one.
     @inline(__always)
-    private mutating func send(
-        _ id: UInt64, _ mention: Bool, _ own: Bool, _ event: Event, _ entries: Span<Entry>,
-        _ slot: UInt32
-    ) -> Bool {
-        guard let place = locate(event.channel.rawValue, of: records[slot]), window > 0 else {
-            return applyByRules(event, entries, slot)
-        }
+    mutating func send(
+        _ id: UInt64, _ mention: Bool, _ own: Bool, at place: StatePlace?, of slot: UInt32
+    ) -> Outcome {
+        guard let place, window > 0 else { return .unclear }
         let state: PackedState = slab.load(at: place.value)
         let next: PackedState?
         if state.isExtended {
@@ -56,30 +44,25 @@ extension ReadStateCache {
         } else {
             next = state.sent(id, mention: mention) ?? sendSecond(id, mention, state, place, slot)
         }
-        guard let next else { return applyByRules(event, entries, slot) }
+        guard let next else { return .unclear }
         replace(at: place, with: next)
-        return true
+        return .changed
     }
 
+    /// The short way of a read, if there is one.
     @inline(__always)
-    private mutating func read(
-        _ id: MessageID, in channel: ChannelID, op: MessageID, _ slot: UInt32
-    ) -> Bool {
-        if let place = locate(channel.rawValue, of: records[slot]), window > 0 {
-            let state: PackedState = slab.load(at: place.value)
-            if !state.isExtended {
-                if let step = state.read(id.rawValue) {
-                    if step.changed { replace(at: place, with: step.state) }
-                    return step.changed
-                }
-            } else if let next = readAllExtended(id.rawValue, state) {
-                let side = SideBlock(rest: state.rest)
-                replace(at: place, with: next)
-                freeSide(side)
-                return true
-            }
+    mutating func read(_ id: UInt64, at place: StatePlace?, of slot: UInt32) -> Outcome {
+        guard let place, window > 0 else { return .unclear }
+        let state: PackedState = slab.load(at: place.value)
+        if !state.isExtended {
+            guard let step = state.read(id) else { return .unclear }
+            if step.changed { replace(at: place, with: step.state) }
+            return step.changed ? .changed : .unchanged
         }
-        return change(channel.rawValue, slot) { $0.read(id, op: op) }
+        guard let next = readAllExtended(id, state) else { return .unclear }
+        replace(at: place, with: next)
+        freeSide(SideBlock(rest: state.rest))
+        return .changed
     }
 
     @inline(__always)
@@ -214,7 +197,7 @@ extension ReadStateCache {
     }
 
     /// Everything is read, of a state that had a window: what is left fits the short form, or nil.
-    private func readAllExtended(_ id: UInt64, _ state: PackedState) -> PackedState? {
+    private mutating func readAllExtended(_ id: UInt64, _ state: PackedState) -> PackedState? {
         let side = SideBlock(rest: state.rest)
         let last = state.lastMessage
         // With unread messages, last read is below the newest.
@@ -232,15 +215,38 @@ extension ReadStateCache {
 
     // MARK: The long way
 
-    /// Applies an event of one channel by the rules.
+    /// Applies any event by the rules.
     @inline(never)
-    private mutating func applyByRules(
-        _ event: Event, _ entries: Span<Entry>, _ slot: UInt32
-    ) -> Bool {
-        let window = window
-        return change(event.channel.rawValue, slot) { state in
-            state.apply(event, entries: entries, window: window)
+    mutating func applyByRules(_ event: Event, _ entries: Span<Entry>, _ slot: UInt32) -> Bool {
+        switch event.kind {
+        case .readMany(let range):
+            var changed = false
+            for index in range.indices {
+                let entry = entries[index]
+                changed = readOne(entry.first, entry.second, op: event.op, slot) || changed
+            }
+            return changed
+        case .userErased:
+            if records[slot].count == 0 { return false }
+            dropStates(slot)
+            records[slot].set(UserRecord.Flag.rewrite, true)
+            return true
+        default:
+            let window = window
+            return change(event.channel.rawValue, slot) { state in
+                state.apply(event, entries: entries, window: window)
+            }
         }
+    }
+
+    /// One read of many.
+    private mutating func readOne(
+        _ channel: UInt64, _ id: UInt64, op: MessageID, _ slot: UInt32
+    ) -> Bool {
+        let place = locate(channel, of: records[slot])
+        let outcome = read(id, at: place, of: slot)
+        guard outcome == .unclear else { return outcome == .changed }
+        return change(channel, slot) { $0.read(MessageID(id), op: op) }
     }
 
     /// Unpacks a state, lets `body` change it, and packs it again where `body` says that it did.

@@ -20,8 +20,12 @@ extension ReadStateCache {
     /// Enters a user whose states changed with the event at an offset; nothing if it is dirty
     /// already. Offsets never go down from one call to the next.
     package mutating func markDirty(_ user: UserSlot, at offset: Offset, now: Instant) {
-        let slot = user.rawValue
-        if records[slot].dirty != none { return }
+        if !isDirty(user) { enterDirty(user.rawValue, at: offset, now: now) }
+    }
+
+    /// Enters a user that is not dirty.
+    @inline(never)
+    mutating func enterDirty(_ slot: UInt32, at offset: Offset, now: Instant) {
         dirtyClock = max(dirtyClock, now.milliseconds)
         let entry = DirtyEntry(
             older: dirtyTail, slot: slot, since: UInt32(truncatingIfNeeded: now.milliseconds),

@@ -1,22 +1,27 @@
 // Look-ahead: what the next events of a batch will touch is asked for before they come. Each stage
-// looks at one event, a fixed number of places ahead of the one being applied, and reads only what
-// the stage before has asked for some events earlier:
+// takes a group of events at a time, so many groups ahead of those being applied, and reads only
+// what the stage before has asked for one group earlier:
 //
-//   24 ahead  the line of the index where the user's search begins
-//   18 ahead  the index entry, so the record
-//   12 ahead  the record, so its block's channels, and its neighbours in the recency list
-//    7 ahead  the channels, so the state
-//    3 ahead  the state, so its side block
+//   5 groups ahead  the line of the index where the user's search begins
+//   4 groups        the index entry, so the record
+//   3 groups        the record, so its block's channels, and its neighbours in the recency list
+//   2 groups        the channels, so the state
+//   1 group         the state, so its side block
 //
-// Asking too early loses lines again, too late hides too little; between 12 and 32 it makes no
-// difference. Events may change what was found here before it is used, so it is only a hint where
-// to look first: whoever takes it checks that the user or the channel is the right one.
+// Asking too early loses lines again, too late hides too little; between groups of 4 and 8 it makes
+// no difference. Events may change what was found here before it is used, so it is only a hint
+// where to look first: whoever takes it checks that the user or the channel is the right one.
 
 /// What the stages hand on to each other, by the event's place in its batch.
 struct LookAhead: ~Copyable {
-    static let distances = (index: 24, record: 18, block: 12, state: 7, side: 3)
+    /// Events that a stage takes at a time, a power of two.
+    static let group = 8
+    /// How far ahead the stages are.
+    static let distances = (
+        index: 5 * group, record: 4 * group, block: 3 * group, state: 2 * group, side: group
+    )
     /// As many as the first stage is ahead, and more: a power of two.
-    static let places = 32
+    static let places = 8 * group
 
     /// An event on its way: its user's hash, the user's slot, where its state is.
     struct Step: BitwiseCopyable {
@@ -24,57 +29,46 @@ struct LookAhead: ~Copyable {
         var slot = none
         /// The state's place among its user's, `none` where there is none yet.
         var state = none
+        var unused: UInt32 = 0
     }
     private var steps = Table<Step>()
-    /// The event that is being applied.
-    var current = 0
 
     init() { for _ in 0..<Self.places { _ = steps.append(Step()) } }
 
     @inline(__always)
     subscript(index: Int) -> Step {
         get { steps[UInt32(truncatingIfNeeded: index & (Self.places - 1))] }
-        set { steps[UInt32(truncatingIfNeeded: index & (Self.places - 1))] = newValue }
+        _modify { yield &steps[UInt32(truncatingIfNeeded: index & (Self.places - 1))] }
     }
 }
 
 extension ReadStateCache {
-    /// Prepares for the events behind `index`, in calls with each index from 0 on.
-    @inline(__always)
-    package mutating func lookAhead(_ batch: borrowing EventBatch, from index: Int) {
+    /// Prepares for the events from `index` on, in calls with every beginning of a group.
+    @inline(never)
+    mutating func lookAhead(_ batch: borrowing EventBatch, from index: Int) {
         let distances = LookAhead.distances
         let count = batch.count
-        pipeline.current = index
-        if index == 0 { fillPipeline(batch, count) }
-        if index &+ distances.index < count {
-            prefetchIndex(batch[index &+ distances.index], index &+ distances.index)
+        /// The places that a stage takes now. At the start of a batch it catches up with what it
+        /// would have done before.
+        @inline(__always)
+        func forEachPlace(_ distance: Int, _ body: (Int) -> Void) {
+            var at = index == 0 ? 0 : index &+ distance
+            let end = min(index &+ distance &+ LookAhead.group, count)
+            while at < end {
+                body(at)
+                at &+= 1
+            }
         }
-        if index &+ distances.record < count {
-            prefetchRecord(index &+ distances.record)
-        }
-        if index &+ distances.block < count {
-            prefetchBlock(batch[index &+ distances.block], index &+ distances.block)
-        }
-        if index &+ distances.state < count {
-            prefetchState(batch[index &+ distances.state], index &+ distances.state)
-        }
-        if index &+ distances.side < count { prefetchSide(index &+ distances.side) }
-    }
-
-    /// At the start of a batch each stage catches up with what it would have done before.
-    @inline(never)
-    private mutating func fillPipeline(_ batch: borrowing EventBatch, _ count: Int) {
-        let distances = LookAhead.distances
-        for at in 0..<min(distances.index, count) { prefetchIndex(batch[at], at) }
-        for at in 0..<min(distances.record, count) { prefetchRecord(at) }
-        for at in 0..<min(distances.block, count) { prefetchBlock(batch[at], at) }
-        for at in 0..<min(distances.state, count) { prefetchState(batch[at], at) }
-        for at in 0..<min(distances.side, count) { prefetchSide(at) }
+        forEachPlace(distances.index) { prefetchIndex(batch[$0].user.rawValue, $0) }
+        forEachPlace(distances.record) { prefetchRecord($0) }
+        forEachPlace(distances.block) { prefetchBlock(batch, $0) }
+        forEachPlace(distances.state) { prefetchState(batch, $0) }
+        forEachPlace(distances.side) { prefetchSide($0) }
     }
 
     @inline(__always)
-    private mutating func prefetchIndex(_ event: Event, _ at: Int) {
-        let hash = UserIndex.hash(event.user.rawValue)
+    private mutating func prefetchIndex(_ user: UInt64, _ at: Int) {
+        let hash = UserIndex.hash(user)
         pipeline[at].hash = hash
         index.prefetch(hash: hash)
     }
@@ -87,13 +81,14 @@ extension ReadStateCache {
     }
 
     @inline(__always)
-    private mutating func prefetchBlock(_ event: Event, _ at: Int) {
+    private mutating func prefetchBlock(_ batch: borrowing EventBatch, _ at: Int) {
         let slot = pipeline[at].slot
         guard slot < records.count else { return }
         let record = records[slot]
-        if record.newer != none { records.prefetch(record.newer) }
-        if record.older != none { records.prefetch(record.older) }
-        guard record.user == event.user.rawValue, record.block != none else {
+        // Whoever has no neighbour on one side has `none`, whose line nobody needs; it does no harm.
+        records.prefetch(record.newer)
+        records.prefetch(record.older)
+        guard record.user == batch[at].user.rawValue, record.block != none else {
             pipeline[at].slot = none
             return
         }
@@ -102,14 +97,15 @@ extension ReadStateCache {
         if capacity <= Self.linearLimit {
             slab.prefetch(start)
             if record.count > 7 { slab.prefetch(start &+ 64) }
+            if record.count > 15 { slab.prefetch(start &+ 128) }
         } else {
-            let home = Self.home(event.channel.rawValue, Self.indexPlaces(capacity))
+            let home = Self.home(batch[at].channel.rawValue, Self.indexPlaces(capacity))
             slab.prefetch(start &+ 8 &+ 24 &* capacity &+ home &* Self.indexWidth(capacity))
         }
     }
 
     @inline(__always)
-    private mutating func prefetchState(_ event: Event, _ at: Int) {
+    private mutating func prefetchState(_ batch: borrowing EventBatch, _ at: Int) {
         let slot = pipeline[at].slot
         pipeline[at].state = none
         guard slot < records.count else { return }
@@ -117,29 +113,37 @@ extension ReadStateCache {
         guard record.block != none else { return }
         let capacity = slab.capacity(record.sizeClass)
         if capacity <= Self.linearLimit {
-            guard let place = scan(event.channel.rawValue, of: record, capacity) else { return }
+            let channel = batch[at].channel.rawValue
+            guard let place = scan(channel, of: record, capacity) else { return }
             slab.prefetch(place.value)
             pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
         } else {
-            // The index's first entry is nearly always the right one; its channel is not there yet.
-            let home = Self.home(event.channel.rawValue, Self.indexPlaces(capacity))
-            let start = Slab.offset(record.block) &+ 8
-            let entry = Self.indexEntry(start &+ 24 &* capacity, home, capacity, in: slab.region)
-            guard entry > 0, entry <= Int(record.count) else { return }
-            let place = place(entry &- 1, of: record)
-            slab.prefetch(place.channel)
-            slab.prefetch(place.value)
-            pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
+            prefetchIndexedState(batch[at].channel.rawValue, of: record, capacity, at)
         }
+    }
+
+    /// The same for a user with many states. The index's first entry is nearly always the right
+    /// one; its channel is not there yet.
+    @inline(never)
+    private mutating func prefetchIndexedState(
+        _ channel: UInt64, of record: UserRecord, _ capacity: Int, _ at: Int
+    ) {
+        let home = Self.home(channel, Self.indexPlaces(capacity))
+        let start = Slab.offset(record.block) &+ 8
+        let entry = Self.indexEntry(start &+ 24 &* capacity, home, capacity, in: slab.region)
+        guard entry > 0, entry <= Int(record.count) else { return }
+        let place = place(entry &- 1, of: record)
+        slab.prefetch(place.channel)
+        slab.prefetch(place.value)
+        pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
     }
 
     @inline(__always)
     private func prefetchSide(_ at: Int) {
         let step = pipeline[at]
         guard step.state != none, step.slot < records.count else { return }
-        let record = records[step.slot]
-        guard step.state < record.count else { return }
-        let value = place(Int(step.state), of: record).value
+        guard step.state < records[step.slot].count else { return }
+        let value = place(Int(step.state), of: records[step.slot]).value
         let state: PackedState = slab.load(at: value)
         if state.isExtended {
             let side = SideBlock(rest: state.rest)

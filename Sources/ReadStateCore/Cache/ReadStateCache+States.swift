@@ -86,14 +86,24 @@ extension ReadStateCache {
         return StatePlace(index: index, channel: channel, value: value)
     }
 
+    /// Where a channel's state is, if the user has one; looked for at `hint` first.
+    @inline(__always)
+    mutating func locate(_ channel: UInt64, of slot: UInt32, hint: UInt32) -> StatePlace? {
+        if hint < records[slot].count {
+            let place = place(Int(hint), of: records[slot])
+            if holds(channel, at: place.channel) { return place }
+        }
+        return search(channel, of: slot)
+    }
+
+    @inline(never)
+    private mutating func search(_ channel: UInt64, of slot: UInt32) -> StatePlace? {
+        locate(channel, of: records[slot])
+    }
+
     /// Where a channel's state is, if the user has one.
     @inline(__always)
     func locate(_ channel: UInt64, of record: UserRecord) -> StatePlace? {
-        let hint = pipeline[pipeline.current].state
-        if hint < record.count {
-            let place = place(Int(hint), of: record)
-            if holds(channel, at: place.channel) { return place }
-        }
         if record.count == 0 { return nil }
         let capacity = slab.capacity(record.sizeClass)
         if capacity <= Self.linearLimit { return scan(channel, of: record, capacity) }

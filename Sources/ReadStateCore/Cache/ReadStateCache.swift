@@ -99,6 +99,8 @@ package struct ReadStateCache: ~Copyable {
     /// Where what is too long for the short ways is unpacked; kept for its arrays' memory.
     var scratch = ReadState()
     var pipeline = LookAhead()
+    /// Off only to measure what look-ahead is worth.
+    package var looksAhead = true
 
     /// An empty cache for windows of `window` ids, 0 to 1000, and users of up to `statesLimit` read
     /// states, 1 to `mostStates`: an event that would add one more to them changes nothing, and is
@@ -133,12 +135,7 @@ package struct ReadStateCache: ~Copyable {
     // MARK: Users
 
     /// Where a user is, if it is resident.
-    @inline(__always)
     package func find(_ user: UserID) -> UserSlot? {
-        let hint = pipeline[pipeline.current].slot
-        if hint < records.count, records[hint].user == user.rawValue {
-            return UserSlot(rawValue: hint)
-        }
         guard let slot = index.find(user.rawValue, in: records) else { return nil }
         return UserSlot(rawValue: slot)
     }

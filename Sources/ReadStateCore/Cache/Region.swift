@@ -99,6 +99,15 @@ import CMemory
         unsafe start.storeBytes(of: value, toByteOffset: offset, as: T.self)
     }
 
+    /// Where the n-th of the elements is that fill the region; good until the region grows.
+    @inline(__always)
+    func address<T: BitwiseCopyable>(of index: UInt32, as type: T.Type) -> UnsafeMutablePointer<T> {
+        let offset = Int(index) &* MemoryLayout<T>.stride
+        assert(offset + MemoryLayout<T>.size <= used)
+        // Within `used`, aligned since the range is, and any bits are a value of a plain type.
+        return unsafe (start + offset).assumingMemoryBound(to: type)
+    }
+
     /// Copies bytes within the region; the ranges may overlap.
     @inline(__always)
     mutating func copy(_ bytes: Int, from source: Int, to target: Int) {
@@ -152,10 +161,11 @@ struct Table<Element: BitwiseCopyable>: ~Copyable {
 
     static var stride: Int { MemoryLayout<Element>.stride }
 
+    /// An element in place: one field of it is read or written without touching the others.
     @inline(__always)
     subscript(index: UInt32) -> Element {
-        get { region.load(at: Int(index) * Self.stride) }
-        set { region.store(newValue, at: Int(index) * Self.stride) }
+        unsafeAddress { unsafe UnsafePointer(region.address(of: index, as: Element.self)) }
+        unsafeMutableAddress { unsafe region.address(of: index, as: Element.self) }
     }
 
     /// Adds an element and tells its place.

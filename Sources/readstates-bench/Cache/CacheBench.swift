@@ -117,3 +117,10 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool) {
         print("  the dictionaries")
     }
 }
+
+/// A short run of the cache alone, to be counted by callgrind (`scripts/instructions`).
+func measureInstructions() {
+    let shape = Shape(name: "1 M states", users: 101_000, events: 1 << 20)
+    let outcome = measure(shape, { CacheRunner(window: 32) })
+    print("\(2 * shape.events) events, \(outcome.states) states")
+}

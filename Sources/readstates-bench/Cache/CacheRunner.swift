@@ -10,7 +10,6 @@ struct CacheRunner: Peer, ~Copyable {
 
     var cache: ReadStateCache
     var capacity = CacheCapacity()
-    private let looksAhead: Bool
     private(set) var committedStates = 0
     private(set) var evictions = 0
     private(set) var misses = 0
@@ -19,7 +18,7 @@ struct CacheRunner: Peer, ~Copyable {
 
     init(window: Int, looksAhead: Bool = true) {
         cache = ReadStateCache(window: window)
-        self.looksAhead = looksAhead
+        cache.looksAhead = looksAhead
         loaded.window.reserveCapacity(64)
     }
 
@@ -30,11 +29,8 @@ struct CacheRunner: Peer, ~Copyable {
     @inline(never)
     mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
     {
-        let entries = batch.entries.span
-        for index in 0..<batch.count {
-            if looksAhead { cache.lookAhead(batch, from: index) }
-            apply(batch[index], entries, workload, now)
-        }
+        var run = Run(expected: .zero)
+        apply(batch, &run, to: batch.count, workload, now)
         commitDue(now)
         evict()
         cache.touchAhead()
@@ -46,11 +42,10 @@ struct CacheRunner: Peer, ~Copyable {
         _ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant,
         into histogram: inout Histogram
     ) {
-        let entries = batch.entries.span
+        var run = Run(expected: .zero)
         var last = cbench_ticks()
         for index in 0..<batch.count {
-            if looksAhead { cache.lookAhead(batch, from: index) }
-            apply(batch[index], entries, workload, now)
+            apply(batch, &run, to: index + 1, workload, now)
             commitDue(now, limit: 1)
             evict(limit: 4)
             let ticks = cbench_ticks()
@@ -60,18 +55,25 @@ struct CacheRunner: Peer, ~Copyable {
         cache.touchAhead()
     }
 
-    @inline(__always)
     private mutating func apply(
-        _ event: Event, _ entries: Span<Entry>, _ workload: borrowing Workload, _ now: Instant
+        _ batch: borrowing EventBatch, _ run: inout Run, to end: Int,
+        _ workload: borrowing Workload, _ now: Instant
     ) {
-        let slot: UserSlot
-        if let found = cache.find(event.user) {
-            slot = found
-            cache.touch(slot)
-        } else {
-            slot = load(event.user, workload)
+        while true {
+            cache.run(batch, &run, to: end, firstChange: Offset(.max), now: now)
+            if run.index == end { return }
+            applyMissing(batch[run.index], workload, now)
+            run.index += 1
         }
-        if cache.apply(event, entries: entries, to: slot) {
+    }
+
+    /// Applies an event whose user is not resident.
+    private mutating func applyMissing(
+        _ event: Event, _ workload: borrowing Workload, _ now: Instant
+    ) {
+        let slot = load(event.user, workload)
+        let none: [Entry] = []
+        if cache.apply(event, entries: none.span, to: slot) {
             cache.markDirty(slot, at: event.offset, now: now)
         }
     }
