@@ -169,8 +169,8 @@ extension ReadStateCache {
 
     // MARK: Adding and dropping
 
-    /// Adds a state for a channel that the user has none of, as the default state and unchanged; nil
-    /// if the user may not have more.
+    /// Adds a state for a channel that the user has none of, as the default state and unchanged;
+    /// nil if the user may not have more.
     mutating func append(_ channel: UInt64, to slot: UInt32) -> StatePlace? {
         var record = records[slot]
         guard mayAdd(to: record) else { return nil }

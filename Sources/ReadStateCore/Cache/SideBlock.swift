@@ -1,7 +1,7 @@
 // What an extended read state keeps beside its 24 bytes: how far back the last read id is, the
 // window, and the rare fields only where they ever occurred.
 //
-//   | owner (4) | state (1) | distance (5 or 7) | rare fields, if any | gap and mention (5 to 8) ...
+//   | owner (4) | state (1) | distance (5 or 7) | rare fields, if any | gap, mention (5 to 8) ...
 //
 // Ids hang on each other, beginning with the newest message, which the state holds:
 //

@@ -1,6 +1,7 @@
 // Blocks of many sizes in one region, packed. Blocks of one size class fill pages of their own, 16
 // KB for small ones and sixteen times as much for each further tier, so that a page holds at least
-// 32 small or eight larger blocks and its unused rest stays small. What of a page was never used is not memory yet.
+// 32 small or eight larger blocks and its unused rest stays small. What of a page was never used is
+// not memory yet.
 //
 //   region  | page of class 3 | page of class 9 | free | page of class 3 | ...
 //   page    | block | block | free block | block | ... | rest |
