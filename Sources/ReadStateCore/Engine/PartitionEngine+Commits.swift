@@ -169,6 +169,7 @@ extension PartitionEngine {
         while taken < lost.count, !isFull(users, states) {
             let again = lost[taken]
             taken += 1
+            if settings.fault != nil, cache.find(again.user) != again.slot { continue }
             if cache.isDirty(again.slot) { _ = cache.beginCommit(again.slot) }
             add(again.user, again.slot, firstChange: again.firstChange, to: &users, &states)
         }
