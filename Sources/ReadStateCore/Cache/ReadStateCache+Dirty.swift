@@ -5,9 +5,10 @@
 
 /// A dirty user's place in the list.
 struct DirtyEntry: BitwiseCopyable {
-    /// Neighbours; `newer` also links free entries.
+    /// Neighbours in the list, or in that of free entries.
     var newer = none
     var older = none
+    /// The user; `none` in a free entry.
     var slot: UInt32
     /// When it became dirty: the low 32 bits of the milliseconds (they turn over after 49 days, and
     /// nobody stays dirty that long).
@@ -29,14 +30,7 @@ extension ReadStateCache {
         let entry = DirtyEntry(
             older: dirtyTail, slot: slot, since: UInt32(truncatingIfNeeded: now.milliseconds),
             firstOffset: offset.rawValue)
-        let place: UInt32
-        if freeDirty != none {
-            place = freeDirty
-            freeDirty = dirtyEntries[place].newer
-            dirtyEntries[place] = entry
-        } else {
-            place = dirtyEntries.append(entry)
-        }
+        let place = takeDirtyEntry(entry)
         if dirtyTail != none { dirtyEntries[dirtyTail].newer = place } else { dirtyHead = place }
         dirtyTail = place
         dirtyCount += 1
@@ -82,12 +76,11 @@ extension ReadStateCache {
         } else {
             dirtyHead = entry.newer
         }
-        dirtyEntries[place].newer = freeDirty
-        freeDirty = place
         dirtyCount -= 1
         records[user.rawValue].dirty = none
+        giveBackDirtyEntry(place)
         records[user.rawValue].set(UserRecord.Flag.committing, true)
-        lookAheadOfCommits(from: entry.newer)
+        lookAheadOfCommits(from: dirtyHead)
         return Offset(entry.firstOffset)
     }
 

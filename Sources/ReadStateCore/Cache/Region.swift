@@ -18,11 +18,16 @@ import CMemory
     private(set) var used = 0
     /// What was made memory ahead, from the start on: it stays, in its huge pages.
     private var populated = 0
+    /// Up to here at most it is memory.
+    private var touched = 0
+    private var touchedAhead = 0
 
     /// Addresses for the small, the middle and the large: what a partition's cache may come to.
     private static let smallest = 1 << 20
     private static let middle = 16 << 20
     private static let largest = 32 << 30
+    /// What a region that shrinks keeps for growing again.
+    private static let kept = 64 << 10
 
     init() {
         reserved = Self.smallest
@@ -38,6 +43,33 @@ import CMemory
     mutating func use(_ bytes: Int) {
         if bytes > reserved { extend(to: bytes) }
         used = max(used, bytes)
+        touched = max(touched, bytes)
+    }
+
+    /// Makes what is behind the first `bytes` bytes unusable. Its memory is given back, but for
+    /// some that is kept for growing again.
+    mutating func shrink(to bytes: Int) {
+        assert(bytes <= used)
+        if touched - bytes >= 2 * Self.kept {
+            discard(touched - bytes - Self.kept, at: bytes + Self.kept)
+            touched = bytes + Self.kept
+            touchedAhead = min(touchedAhead, touched)
+        }
+        used = bytes
+    }
+
+    /// Makes memory of what comes behind `position`, up to which everything is in use: an eighth as
+    /// much, 16 to 512 KB. Where that fails, it becomes memory when it is touched.
+    mutating func touchAhead(of position: Int) {
+        if position == 0 { return }
+        let margin = min(max(position / 8, 16 << 10), 512 << 10)
+        let end = min(position + margin, reserved)
+        let start = max(position, touchedAhead)
+        guard end - start > margin / 2 else { return }
+        // Within the reserved range; what is memory already keeps its contents.
+        unsafe cmemory_touch(self.start + start, end - start)
+        touchedAhead = end
+        touched = max(touched, end)
     }
 
     private mutating func extend(to bytes: Int) {
@@ -103,10 +135,10 @@ import CMemory
     /// Gives the memory of a part back to the machine, if it was not made ahead: a hole would break
     /// its huge page up. What is given back reads as zero from then on.
     mutating func discard(_ bytes: Int, at offset: Int) {
-        assert(offset >= 0 && offset + bytes <= used)
+        assert(offset >= 0 && offset + bytes <= reserved)
         let from = max(offset, populated)
         let rest = offset + bytes - from
-        // Within `used`, and nothing in there is needed any more, says the caller.
+        // Within the reserved range, and nothing in there is needed any more, says the caller.
         if rest > 0 { unsafe cmemory_discard(start + from, rest) }
     }
 
@@ -151,6 +183,14 @@ struct Table<Element: BitwiseCopyable>: ~Copyable {
         self[index] = element
         return index
     }
+
+    /// Takes the last element away.
+    mutating func removeLast() {
+        count -= 1
+        region.shrink(to: Int(count) * Self.stride)
+    }
+
+    mutating func touchAhead() { region.touchAhead(of: region.used) }
 
     @inline(__always)
     func prefetch(_ index: UInt32) { region.prefetch(Int(index) * Self.stride) }

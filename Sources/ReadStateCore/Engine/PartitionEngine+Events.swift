@@ -25,6 +25,8 @@ extension PartitionEngine {
             self.lastRecord = lastRecord ?? self.lastRecord
         }
         evict()
+        cache.touchAhead()
+        counters.refusedStates = UInt64(cache.refusedStates)
     }
 
     /// What becomes of an event at which a run stopped.

@@ -49,6 +49,7 @@ private let latencyEvents = 100_000_000
 func measureGrowth(users: Int) {
     var cache = ReadStateCache(window: 32)
     var histogram = Histogram()
+    var ahead = Histogram()
     let none: [Entry] = []
     for user in 0..<users {
         let event = Event(
@@ -58,6 +59,13 @@ func measureGrowth(users: Int) {
         let slot = cache.insert(event.user)
         _ = cache.apply(event, entries: none.span, to: slot)
         histogram.add(cbench_ticks() &- start)
+        // As the engine does behind a batch.
+        if user % 1024 == 1023 {
+            let start = cbench_ticks()
+            cache.touchAhead()
+            ahead.add(cbench_ticks() &- start)
+        }
     }
     show("growth to \(users) users", histogram)
+    show("  memory ahead, behind 1024 of them", ahead)
 }

@@ -33,6 +33,7 @@ struct CacheRunner: Peer, ~Copyable {
         apply(batch, &run, to: batch.count, workload, now)
         commitDue(now)
         evict()
+        cache.touchAhead()
     }
 
     /// The same with the time of every event; what is due is committed behind each, and counted to
@@ -51,6 +52,7 @@ struct CacheRunner: Peer, ~Copyable {
             histogram.add(ticks &- last)
             last = ticks
         }
+        cache.touchAhead()
     }
 
     private mutating func apply(
@@ -149,11 +151,13 @@ struct CacheRunner: Peer, ~Copyable {
         precondition(cache.prepare(bytes: states * 48), "no memory for the shape")
     }
 
-    /// A message in every channel of every user, some minutes after the one before.
-    mutating func sendToAll(_ workload: inout Workload, users: Int, round: Int) {
+    /// A message in every channel of every user, `apart` milliseconds after the one before.
+    mutating func sendToAll(
+        _ workload: borrowing Workload, users: Int, round: Int, apart: UInt64
+    ) {
         forEachChannel(workload, users: users) { user, channel, random in
-            let minute = UInt64(round) * 300_000 + random % 200_000
-            let id = (UInt64(360_000_000_000) + minute) << 22 | random & 0xFFF
+            let moment = UInt64(round) * apart + random % (apart * 2 / 3)
+            let id = (UInt64(360_000_000_000) + moment) << 22 | random & 0xFFF
             return Event(
                 offset: .zero, user: user, channel: channel, op: .none,
                 kind: .messageSent(MessageID(id), mention: false, own: false))
@@ -161,7 +165,7 @@ struct CacheRunner: Peer, ~Copyable {
     }
 
     /// Every user reads every channel.
-    mutating func readAll(_ workload: inout Workload, users: Int) {
+    mutating func readAll(_ workload: borrowing Workload, users: Int) {
         forEachChannel(workload, users: users) { user, channel, _ in
             Event(
                 offset: .zero, user: user, channel: channel, op: .none,
