@@ -5,7 +5,7 @@ SWIFT := swift
 RELEASE := $(SWIFT) build -c release
 SOURCES := Package.swift Sources Tests
 
-.PHONY: help demo build test lint format bench simulate model dist clean install-deps
+.PHONY: help demo build test lint format bench simulate sanitize model dist clean install-deps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,18 @@ SEEDS ?= 1000
 simulate: install-deps ## random faults against the engine: SEEDS=n of them, or ARGS="--seed N"
 	$(RELEASE) --product readstates-simulate
 	.build/release/readstates-simulate $(if $(ARGS),$(ARGS),--seeds $(SEEDS))
+
+# The service's threads under the thread sanitizer, the cache's unsafe code under both.
+SANITIZED := ReadStateCoreTests ReadStateServiceTests
+sanitize: install-deps ## tests under the address and the thread sanitizer; minutes, and two builds
+	@status=0; \
+	for kind in address thread; do \
+	    build="--sanitize=$$kind --scratch-path .build/sanitize-$$kind"; \
+	    $(SWIFT) build --build-tests $$build || exit 1; \
+	    for tests in $(SANITIZED); do \
+	        $(SWIFT) test --skip-build --disable-xctest $$build --filter $$tests || status=1; \
+	    done; \
+	done; exit $$status
 
 model: ## model-check the commit protocol; TLA2TOOLS=JAR, BOUNDS=quick|full, BUG="no fence"
 	@scripts/model

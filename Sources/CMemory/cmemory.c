@@ -38,6 +38,11 @@ void cmemory_discard(void *start, size_t bytes) {
     if (whole > 0) madvise(start, whole, MADV_DONTNEED);
 }
 
+void cmemory_touch(void *start, size_t bytes) {
+    size_t whole = whole_pages(&start, bytes);
+    if (whole > 0) madvise(start, whole, MADV_POPULATE_WRITE);
+}
+
 int cmemory_populate(void *start, size_t bytes) {
     size_t whole = whole_pages(&start, bytes);
     if (whole == 0) return 0;

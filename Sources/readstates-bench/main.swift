@@ -1,26 +1,42 @@
 // Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those
-// named.
+// named. `--trace FILE` is a log of events in their JSON form for `cache-hits`, a line each, packed
+// by gzip or zstd or not.
+
+var named = Array(CommandLine.arguments.dropFirst())
+var trace = "Tests/Data/irc-300k.jsonl.gz"
+if let flag = named.firstIndex(of: "--trace"), flag + 1 < named.count {
+    trace = named.remove(at: flag + 1)
+    named.remove(at: flag)
+}
 
 let everything: [(name: String, run: () -> Void)] = [
     ("cache", { measureThroughput([.small, .middle], prepared: true) }),
+    ("cache-small", { measureThroughput([.small], prepared: true) }),
+    ("cache-middle", { measureThroughput([.middle], prepared: true) }),
+    ("cache-alone", { measureThroughput([.small, .middle], prepared: true, baselines: false) }),
     ("cache-evicting", { measureThroughput([.evicting], prepared: true) }),
     ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
     ("cache-large", { measureThroughput([.large], prepared: true) }),
     ("cache-unprepared", { measureThroughput([.middle], prepared: false) }),
+    ("cache-instructions", { measureInstructions() }),
     ("cache-memory", { measureMemory(users: 400_000) }),
+    ("cache-windows", { measureWindows(users: 20_000) }),
     ("cache-capacity", { measureCapacity() }),
     ("cache-latency", { measureLatency([.middle]) }),
     ("cache-latency-evicting", { measureLatency([.evicting]) }),
     ("cache-growth", { measureGrowth(users: 4_000_000) }),
-    ("cache-hits", { measureHitRatios() }),
+    ("cache-days", { measureDays(6) }),
+    ("cache-100m", { measureScale() }),
+    ("cache-hits", { measureHitRatios(trace: trace) }),
 ]
-let named = CommandLine.arguments.dropFirst()
 let unknown = named.filter { name in !everything.contains { $0.name == name } }
 if !unknown.isEmpty {
     print("unknown:", unknown.joined(separator: ", "), "- there are:")
     for benchmark in everything { print("  \(benchmark.name)") }
 } else {
-    let short = ["cache", "cache-memory", "cache-capacity", "cache-growth", "cache-hits"]
+    let short = [
+        "cache", "cache-memory", "cache-windows", "cache-capacity", "cache-growth", "cache-hits",
+    ]
     for benchmark in everything {
         if named.isEmpty ? short.contains(benchmark.name) : named.contains(benchmark.name) {
             benchmark.run()

@@ -51,7 +51,8 @@ struct CacheModel: ~Copyable {
         case 92..<96: removeSomeone()
         case 96: setFlags()
         case 97: loadSomeone()
-        default: if random.chance(2) { removeAll() }
+        case 98: if random.chance(20) { exodus() }
+        default: if random.chance(4) { removeAll() }
         }
         compareOrders()
     }
@@ -172,6 +173,11 @@ struct CacheModel: ~Copyable {
         cache.remove(slot)
         forget(user)
         expect(cache.find(user) == nil, "\(user) is gone")
+    }
+
+    /// Most users leave at once, so that the records of the others move.
+    private mutating func exodus() {
+        for _ in 0..<resident.count * 3 / 4 { removeSomeone() }
     }
 
     private mutating func forget(_ user: UserID) {

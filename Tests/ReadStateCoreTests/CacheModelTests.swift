@@ -96,6 +96,31 @@ import Testing
         cache.checkInvariants()
     }
 
+    @Test func aUserHasAsManyStatesAsItMay() {
+        // One channel more than a user may have changes nothing and is counted; the others go on.
+        var cache = ReadStateCache(window: 4, statesLimit: 3)
+        let user = UserID(5)
+        let slot = cache.insert(user)
+        let entries: [Entry] = []
+        for round in 1...2 {
+            for channel in 1...4 {
+                let kind = Event.Kind.messageSent(
+                    MessageID(UInt64(round)), mention: false, own: false)
+                let event = Event(
+                    offset: .zero, user: user, channel: ChannelID(UInt64(channel)), op: .none,
+                    kind: kind)
+                let changed = cache.apply(event, entries: entries.span, to: slot)
+                #expect(changed == (channel < 4))
+            }
+        }
+        #expect(cache.stateCount == 3)
+        #expect(cache.refusedStates == 2)
+        #expect(cache.totals(at: slot).unreadChannels == 3)
+        let beyond = cache.summary(ChannelID(4), at: slot)
+        #expect(beyond.unreadCount == 0)
+        cache.checkInvariants()
+    }
+
     @Test func theIndexGrowsWhileItIsUsed() {
         // Users come and go while the index moves to larger tables; all that stay are found.
         var random = Random(seed: 4)
@@ -126,6 +151,51 @@ import Testing
         cache.checkInvariants()
     }
 
+    @Test func aUserWithManyWindowsMovesWhole() {
+        // Records move when others leave; side blocks learn it little by little, and meanwhile
+        // blocks move, grow and go, and the one that moves may itself leave.
+        var random = Random(seed: 21)
+        for round in 0..<2 {
+            var cache = ReadStateCache(window: 8)
+            var counts: [UInt64: Int] = [:]
+            var message: UInt64 = 1 << 30
+            func send(to user: UInt64, _ channel: Int) {
+                let entries: [Entry] = []
+                let slot = cache.find(UserID(user)) ?? cache.insert(UserID(user))
+                message += 1 + random.next() % (1 << 40)
+                let kind = Event.Kind.messageSent(MessageID(message), mention: false, own: false)
+                let event = Event(
+                    offset: .zero, user: UserID(user), channel: ChannelID(UInt64(channel + 1)),
+                    op: .none, kind: kind)
+                let changed = cache.apply(event, entries: entries.span, to: slot)
+                #expect(changed)
+                counts[user, default: 0] += 1
+            }
+            for user in 1...40 {
+                for channel in 0..<300 { send(to: UInt64(user), channel % 100) }
+            }
+            while counts.count > 4 {
+                let users = counts.keys.sorted()
+                let gone = users[random.chance(50) ? random.below(users.count) : users.count - 1]
+                guard let slot = cache.find(UserID(gone)) else { break }
+                cache.remove(slot)
+                counts[gone] = nil
+                for user in users.prefix(3) where user != gone { send(to: user, random.below(110)) }
+                if round == 0 { send(to: UInt64(100 + random.below(3)), 1) }
+                cache.checkInvariants()
+            }
+            for (user, count) in counts {
+                guard let slot = cache.find(UserID(user)) else {
+                    Issue.record("user \(user) is lost")
+                    return
+                }
+                var unread = 0
+                cache.forEachState(at: slot) { unread += $1.unreadCount }
+                #expect(unread == count)
+            }
+        }
+    }
+
     @Test func whatIsChargedIsGivenBack() {
         // A cache that was filled and emptied is charged for its index only, and removeAll brings
         // it back to where it began.
@@ -139,7 +209,12 @@ import Testing
         }
         cache.checkInvariants()
         let full = cache.chargedBytes
-        while let slot = cache.unlinkLeastRecent() { cache.remove(slot) }
+        var left = cache.userCount
+        while let slot = cache.unlinkLeastRecent() {
+            cache.remove(slot)
+            left -= 1
+            if left % 50 == 0 { cache.checkInvariants() }
+        }
         cache.checkInvariants()
         #expect(cache.stateCount == 0 && cache.userCount == 0)
         #expect(cache.chargedBytes < full / 20)

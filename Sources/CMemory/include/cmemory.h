@@ -21,5 +21,8 @@ void cmemory_release(void *start, size_t bytes);
 /// Gives back the memory of a part of a range (whole pages); its addresses stay, and read as zero.
 void cmemory_discard(void *start, size_t bytes);
 
+/// Makes the whole pages in a part of a range memory now, if the machine can; none of them huge.
+void cmemory_touch(void *start, size_t bytes);
+
 /// Makes the whole pages in a part of a range memory now, in huge pages where possible. 0 if done.
 int cmemory_populate(void *start, size_t bytes);

@@ -12,7 +12,7 @@
 // it.
 //
 //   message | 1 | last message (63 bits) |
-//   rest    | class (8) | removed (4) | flags (8) | stride (2) | count (10) | block (32) |
+//   rest    | what SideBlock says (32) | block (32) |
 
 /// A read state as the cache holds it. All zero is the default state.
 struct PackedState: BitwiseCopyable, Equatable {
@@ -81,7 +81,7 @@ struct PackedState: BitwiseCopyable, Equatable {
         (0b0011_0110 as UInt64) &>> mode & 1 == 1
     }
     @inline(__always)
-    private var ownsLastRead: Bool { mode >= Mode.nothingOwn && mode <= Mode.oneMentionOwn }
+    var ownsLastRead: Bool { mode >= Mode.nothingOwn && mode <= Mode.oneMentionOwn }
 
     /// What became of a state.
     struct Step {

@@ -62,7 +62,7 @@ extension ReadStateCache {
     }
 
     private func isListed(_ state: PackedState) -> Bool {
-        if state.isExtended { return !SideBlock(rest: state.rest).has(SideBlock.Flag.left) }
+        if state.isExtended { return SideBlock(rest: state.rest).hasBlock }
         return state != .fresh
     }
 
@@ -75,21 +75,21 @@ extension ReadStateCache {
         }
         let side = SideBlock(rest: state.rest)
         guard side.hasBlock else { return summary(of: .fresh, in: channel) }
+        let rare = side.rare(in: slab.region)
         var unread = side.count
         var mentions = side.has(SideBlock.Flag.impliedMention) ? 1 : 0
         for index in 0..<side.entryCount
-        where side.entry(index, in: slab.region) & side.mentionBit != 0 {
+        where side.entry(index, rare, in: slab.region) & side.mentionBit != 0 {
             mentions += 1
         }
-        if side.has(SideBlock.Flag.older) {
-            unread += Int(slab.load(UInt32.self, at: side.offset + side.older))
-            mentions += Int(slab.load(UInt32.self, at: side.offset + side.older + 4))
+        if rare.has(RareFields.Bit.older) {
+            unread += Int(slab.load(UInt32.self, at: side.older(rare)))
+            mentions += Int(slab.load(UInt32.self, at: side.older(rare) + 4))
         }
-        let never = side.has(SideBlock.Flag.neverRead)
-        let lastRead: UInt64 = never ? 0 : slab.load(at: side.offset + SideBlock.base)
+        let lastRead = side.lastRead(state.lastMessage, rare, in: slab.region)
         return ReadStateSummary(
             channel: channel, lastRead: MessageID(lastRead),
             lastMessage: MessageID(state.lastMessage), unreadCount: unread,
-            mentionCount: mentions, exact: !side.has(SideBlock.Flag.inexact))
+            mentionCount: mentions, exact: !rare.has(RareFields.Bit.inexact))
     }
 }

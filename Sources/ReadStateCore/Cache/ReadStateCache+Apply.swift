@@ -3,50 +3,38 @@
 // window. Everything else is unpacked, put through the rules (`ReadState+Apply`), and packed again.
 // Tests hold the short ways against the rules, event by event.
 
+/// What a short way made of an event.
+enum Outcome {
+    case changed
+    case unchanged
+    /// Nothing: it takes the rules to tell.
+    case unclear
+}
+
 extension ReadStateCache {
     /// Applies an event of the user at `slot`; true if it changed anything.
-    @inline(__always)
     package mutating func apply(_ event: Event, entries: Span<Entry>, to slot: UserSlot) -> Bool {
+        let slot = slot.rawValue
+        let place = locate(event.channel.rawValue, of: records[slot])
+        let outcome: Outcome
         switch event.kind {
         case .messageSent(let id, let mention, let own):
-            return send(id.rawValue, mention, own, event, entries, slot.rawValue)
+            outcome = send(id.rawValue, mention, own, at: place, of: slot)
         case .messageRead(let id):
-            return read(id, in: event.channel, op: event.op, slot.rawValue)
+            outcome = read(id.rawValue, at: place, of: slot)
         default:
-            return applyRare(event, entries, slot.rawValue)
+            outcome = .unclear
         }
+        if outcome == .unclear { return applyByRules(event, entries, slot) }
+        return outcome == .changed
     }
 
-    @inline(never)
-    private mutating func applyRare(_ event: Event, _ entries: Span<Entry>, _ slot: UInt32) -> Bool
-    {
-        switch event.kind {
-        case .readMany(let range):
-            var changed = false
-            for index in range.indices {
-                let entry = entries[index]
-                let message = MessageID(entry.second)
-                changed = read(message, in: ChannelID(entry.first), op: event.op, slot) || changed
-            }
-            return changed
-        case .userErased:
-            if records[slot].count == 0 { return false }
-            dropStates(slot)
-            records[slot].set(UserRecord.Flag.rewrite, true)
-            return true
-        default:
-            return applyByRules(event, entries, slot)
-        }
-    }
-
+    /// The short way of a message, if there is one.
     @inline(__always)
-    private mutating func send(
-        _ id: UInt64, _ mention: Bool, _ own: Bool, _ event: Event, _ entries: Span<Entry>,
-        _ slot: UInt32
-    ) -> Bool {
-        guard let place = locate(event.channel.rawValue, of: records[slot]), window > 0 else {
-            return applyByRules(event, entries, slot)
-        }
+    mutating func send(
+        _ id: UInt64, _ mention: Bool, _ own: Bool, at place: StatePlace?, of slot: UInt32
+    ) -> Outcome {
+        guard let place, window > 0 else { return .unclear }
         let state: PackedState = slab.load(at: place.value)
         let next: PackedState?
         if state.isExtended {
@@ -56,30 +44,25 @@ extension ReadStateCache {
         } else {
             next = state.sent(id, mention: mention) ?? sendSecond(id, mention, state, place, slot)
         }
-        guard let next else { return applyByRules(event, entries, slot) }
+        guard let next else { return .unclear }
         replace(at: place, with: next)
-        return true
+        return .changed
     }
 
+    /// The short way of a read, if there is one.
     @inline(__always)
-    private mutating func read(
-        _ id: MessageID, in channel: ChannelID, op: MessageID, _ slot: UInt32
-    ) -> Bool {
-        if let place = locate(channel.rawValue, of: records[slot]), window > 0 {
-            let state: PackedState = slab.load(at: place.value)
-            if !state.isExtended {
-                if let step = state.read(id.rawValue) {
-                    if step.changed { replace(at: place, with: step.state) }
-                    return step.changed
-                }
-            } else if let next = readAllExtended(id.rawValue, state) {
-                let side = SideBlock(rest: state.rest)
-                replace(at: place, with: next)
-                freeSide(side)
-                return true
-            }
+    mutating func read(_ id: UInt64, at place: StatePlace?, of slot: UInt32) -> Outcome {
+        guard let place, window > 0 else { return .unclear }
+        let state: PackedState = slab.load(at: place.value)
+        if !state.isExtended {
+            guard let step = state.read(id) else { return .unclear }
+            if step.changed { replace(at: place, with: step.state) }
+            return step.changed ? .changed : .unchanged
         }
-        return change(channel.rawValue, slot) { $0.read(id, op: op) }
+        guard let next = readAllExtended(id, state) else { return .unclear }
+        replace(at: place, with: next)
+        freeSide(SideBlock(rest: state.rest))
+        return .changed
     }
 
     @inline(__always)
@@ -97,22 +80,24 @@ extension ReadStateCache {
         _ id: UInt64, _ mention: Bool, _ state: PackedState, _ place: StatePlace, _ slot: UInt32
     ) -> PackedState? {
         let first = state.message
-        guard window > 1, id > first,
-            state.mode == PackedState.Mode.one || state.mode == PackedState.Mode.oneMention
-        else { return nil }
-        var side = SideBlock(rest: 0)
+        guard window > 1, id > first, state.unread == 1 else { return nil }
         let lastRead = state.lastRead
-        let base = lastRead == 0 ? first : lastRead
-        side.stride = 6
-        while first - base >= side.mentionBit { side.stride += 1 }
-        side.set(SideBlock.Flag.neverRead, lastRead == 0)
+        let never = lastRead == 0
+        let distance = never ? 0 : first &- lastRead
+        var side = SideBlock()
+        side.widen(for: id &- first)
+        side.set(SideBlock.Flag.neverRead, never)
+        side.set(SideBlock.Flag.ownIsRead, state.ownsLastRead)
         side.set(SideBlock.Flag.implied, true)
         side.set(SideBlock.Flag.impliedMention, mention)
-        side.count = 2
-        (side.block, side.sizeClass) = allocateSide(side.bytes, for: place.index, of: slot)
-        slab.store(base, at: side.offset + SideBlock.base)
-        let entry = (first - base) | (state.mentions == 1 ? side.mentionBit : 0)
-        side.appendEntry(entry, at: 0, in: &slab)
+        side.entryCount = 1
+        let rare = RareFields(bits: 0)
+        side.reach(distance, rare)
+        (side.block, side.sizeClass) = allocateSide(
+            side.roomyBytes(rare), for: place.index, of: slot)
+        side.setDistance(distance, in: &slab)
+        let entry = (id &- first) | (state.mentions == 1 ? side.mentionBit : 0)
+        side.setEntry(entry, at: 0, rare, in: &slab)
         return PackedState(message: id | PackedState.extendedBit, rest: side.rest)
     }
 
@@ -122,93 +107,146 @@ extension ReadStateCache {
     ) -> PackedState? {
         var side = SideBlock(rest: state.rest)
         let last = state.lastMessage
-        guard id > last, side.hasBlock, side.removedCount == 0 else { return nil }
-        let base: UInt64 = slab.load(at: side.offset &+ SideBlock.base)
+        guard id > last, side.hasBlock else { return nil }
+        let rare = side.rare(in: slab.region)
+        let gap = id &- last
+        guard rare.removedCount == 0, gap < side.mentionBit else { return nil }
         if side.has(SideBlock.Flag.implied) {
             // The message that was the newest is written down.
-            let distance = last &- base
-            guard distance < side.mentionBit else { return nil }
             if side.count == window {
-                guard dropOldestPlain(&side) else { return nil }
+                guard dropOldestPlain(&side, rare) else { return nil }
             }
             let index = side.entryCount
-            side.count &+= 1
-            makeRoom(for: &side)
+            makeRoom(for: &side, rare)
+            side.entryCount &+= 1
             let mentioned = side.has(SideBlock.Flag.impliedMention)
-            side.appendEntry(distance | (mentioned ? side.mentionBit : 0), at: index, in: &slab)
+            side.setEntry(gap | (mentioned ? side.mentionBit : 0), at: index, rare, in: &slab)
         } else {
-            // The newest message was not unread, so last read may be above it.
-            guard side.count < window, side.has(SideBlock.Flag.neverRead) || id > base else {
+            // The newest message was not unread: what hung on it hangs on the new one.
+            let last = side.entryCount &- 1
+            guard side.count < window, last >= 0, addToGap(gap, at: last, of: side, rare) else {
                 return nil
             }
-            side.count &+= 1
             side.set(SideBlock.Flag.implied, true)
         }
         side.set(SideBlock.Flag.impliedMention, mention)
         return PackedState(message: id | PackedState.extendedBit, rest: side.rest)
     }
 
-    /// Lets the oldest plain message of a full window out; false if that is not as simple.
-    private mutating func dropOldestPlain(_ side: inout SideBlock) -> Bool {
-        guard side.has(SideBlock.Flag.older) else { return false }
-        let older: UInt32 = slab.load(at: side.offset &+ side.older)
-        guard older < .max else { return false }
-        var index = 0
-        let count = side.entryCount
-        while index < count, side.entry(index, in: slab.region) & side.mentionBit != 0 {
-            index &+= 1
-        }
-        guard index < count else { return false }
-        let start = side.offset &+ side.entries
-        slab.copy(
-            (count &- index &- 1) &* side.stride, from: start &+ (index &+ 1) &* side.stride,
-            to: start &+ index &* side.stride)
-        slab.store(older &+ 1, at: side.offset &+ side.older)
-        side.count &-= 1
+    /// Makes a gap longer; false, and nothing done, if it does not fit.
+    private mutating func addToGap(
+        _ more: UInt64, at index: Int, of side: SideBlock, _ rare: RareFields
+    ) -> Bool {
+        let entry = side.entry(index, rare, in: slab.region)
+        guard entry & ~side.mentionBit &+ more < side.mentionBit else { return false }
+        side.setEntry(entry &+ more, at: index, rare, in: &slab)
         return true
     }
 
-    /// Moves a side block to a larger class if its last entry does not fit any more.
-    @inline(__always)
-    private mutating func makeRoom(for side: inout SideBlock) {
-        let bytes = side.bytes
-        if bytes > slab.blockBytes(side.sizeClass) { moveToLarger(&side, bytes) }
+    /// Lets the oldest plain message of a full window out; false if that is not as simple.
+    private mutating func dropOldestPlain(_ side: inout SideBlock, _ rare: RareFields) -> Bool {
+        guard rare.has(RareFields.Bit.older) else { return false }
+        let older: UInt32 = slab.load(at: side.older(rare))
+        guard older < .max else { return false }
+        var index = 0
+        let count = side.entryCount
+        while index < count, side.entry(index, rare, in: slab.region) & side.mentionBit != 0 {
+            index &+= 1
+        }
+        guard index < count else { return false }
+        // The way to the next newer id is added to the one that led to this.
+        let gap = side.entry(index, rare, in: slab.region)
+        if index > 0 {
+            guard addToGap(gap, at: index &- 1, of: side, rare) else { return false }
+        } else if !side.has(SideBlock.Flag.neverRead) {
+            let distance = side.distance(in: slab.region) &+ gap
+            guard side.reaches(distance) else { return false }
+            side.setDistance(distance, in: &slab)
+        }
+        let start = side.offset &+ side.entries(rare)
+        slab.copy(
+            (count &- index &- 1) &* side.stride, from: start &+ (index &+ 1) &* side.stride,
+            to: start &+ index &* side.stride)
+        slab.store(older &+ 1, at: side.older(rare))
+        side.entryCount &-= 1
+        return true
     }
 
-    private mutating func moveToLarger(_ side: inout SideBlock, _ bytes: Int) {
+    /// Moves a side block to a larger class if it has no room for one more entry.
+    @inline(__always)
+    private mutating func makeRoom(for side: inout SideBlock, _ rare: RareFields) {
+        let bytes = side.bytes(rare) &+ side.stride
+        if bytes > slab.blockBytes(side.sizeClass) { moveToLarger(&side, rare) }
+    }
+
+    private mutating func moveToLarger(_ side: inout SideBlock, _ rare: RareFields) {
         let old = side
-        // Room for one more, so that not every second message moves the block.
-        side.sizeClass = Self.sideClass(for: bytes &+ side.stride)
-        side.block = slab.allocate(side.sizeClass, owner: slab.load(at: old.offset))
-        slab.copy(bytes &- side.stride &- 4, from: old.offset &+ 4, to: side.offset &+ 4)
+        let distance = old.distance(in: slab.region)
+        let owner: UInt32 = slab.load(at: old.offset)
+        let state: UInt8 = slab.load(at: old.offset &+ 4)
+        side = old.withoutBlock
+        side.entryCount &+= 1
+        side.reach(distance, rare)
+        (side.block, side.sizeClass) = allocateSide(
+            side.roomyBytes(rare), for: Int(state), of: owner)
+        side.entryCount &-= 1
+        side.setDistance(distance, in: &slab)
+        let (from, to) = (old.offset &+ old.rareStart, side.offset &+ side.rareStart)
+        slab.copy(old.bytes(rare) &- old.rareStart, from: from, to: to)
         freeSide(old)
     }
 
     /// Everything is read, of a state that had a window: what is left fits the short form, or nil.
-    private func readAllExtended(_ id: UInt64, _ state: PackedState) -> PackedState? {
+    private mutating func readAllExtended(_ id: UInt64, _ state: PackedState) -> PackedState? {
         let side = SideBlock(rest: state.rest)
         let last = state.lastMessage
-        let rare = SideBlock.Flag.rewind | SideBlock.Flag.left
-        guard id >= last, !side.has(rare), side.removedCount == 0, side.hasBlock else { return nil }
-        if !side.has(SideBlock.Flag.neverRead) {
-            guard id > slab.load(UInt64.self, at: side.offset &+ SideBlock.base) else { return nil }
+        // With unread messages, last read is below the newest.
+        guard id >= last, side.hasBlock, side.count > 0 else { return nil }
+        let rare = side.rare(in: slab.region)
+        guard rare.removedCount == 0, !rare.has(RareFields.Bit.rewind) else { return nil }
+        var own: UInt64 = 0
+        if side.has(SideBlock.Flag.ownIsRead) {
+            own = side.lastRead(last, rare, in: slab.region)
+        } else if rare.has(RareFields.Bit.own) {
+            own = slab.load(at: side.own(rare))
         }
-        let own: UInt64 =
-            side.has(SideBlock.Flag.own) ? slab.load(at: side.offset &+ side.own) : 0
         return PackedState(allReadUpTo: id, last: last, own: own)
     }
 
     // MARK: The long way
 
-    /// Applies an event of one channel by the rules.
+    /// Applies any event by the rules.
     @inline(never)
-    private mutating func applyByRules(
-        _ event: Event, _ entries: Span<Entry>, _ slot: UInt32
-    ) -> Bool {
-        let window = window
-        return change(event.channel.rawValue, slot) { state in
-            state.apply(event, entries: entries, window: window)
+    mutating func applyByRules(_ event: Event, _ entries: Span<Entry>, _ slot: UInt32) -> Bool {
+        switch event.kind {
+        case .readMany(let range):
+            var changed = false
+            for index in range.indices {
+                let entry = entries[index]
+                changed = readOne(entry.first, entry.second, op: event.op, slot) || changed
+            }
+            return changed
+        case .userErased:
+            if records[slot].count == 0 { return false }
+            dropStates(slot)
+            records[slot].set(UserRecord.Flag.rewrite, true)
+            return true
+        default:
+            let window = window
+            return change(event.channel.rawValue, slot) { state in
+                state.apply(event, entries: entries, window: window)
+            }
         }
+    }
+
+    /// One read of many.
+    private mutating func readOne(
+        _ channel: UInt64, _ id: UInt64, op: MessageID, _ slot: UInt32
+    ) -> Bool {
+        let place = locate(channel, of: records[slot])
+        let outcome = read(id, at: place, of: slot)
+        guard outcome == .unclear else { return outcome == .changed }
+        return change(channel, slot) { $0.read(MessageID(id), op: op) }
     }
 
     /// Unpacks a state, lets `body` change it, and packs it again where `body` says that it did.
@@ -222,9 +260,10 @@ extension ReadStateCache {
         state.reset()
         if let place { unpack(slab.load(at: place.value), into: &state) }
         guard body(&state) else { return false }
+        guard let place = place ?? append(channel, to: slot) else { return false }
         // A default state is not stored, and a commit adds fields only: the whole hash is replaced.
         if state.isDefault { records[slot].set(UserRecord.Flag.rewrite, true) }
-        store(state, at: place ?? append(channel, to: slot), of: slot, changed: true)
+        store(state, at: place, of: slot, changed: true)
         return true
     }
 
@@ -239,19 +278,21 @@ extension ReadStateCache {
         }
     }
 
-    /// Takes a state over from the store: not a change.
+    /// Takes a state over from the store: not a change. Nothing if its user may not have more.
     package mutating func load(
         _ state: borrowing ReadState, channel: ChannelID, into slot: UserSlot
     ) {
-        let place =
-            locate(channel.rawValue, of: records[slot.rawValue])
-            ?? append(channel.rawValue, to: slot.rawValue)
+        guard
+            let place = locate(channel.rawValue, of: records[slot.rawValue])
+                ?? append(channel.rawValue, to: slot.rawValue)
+        else { return }
         store(state, at: place, of: slot.rawValue, changed: false)
     }
 
     /// Makes room for a number of states before they are loaded.
     package mutating func reserve(_ count: Int, at slot: UserSlot) {
         let record = records[slot.rawValue]
+        let count = min(count, Self.mostStates)
         if count > 0, record.block == none || count > slab.capacity(record.sizeClass) {
             reserve(count, at: slot.rawValue)
         }
@@ -267,18 +308,17 @@ extension ReadStateCache {
         if let short = PackedState(state) {
             next = short
         } else {
-            var side = state.left ? SideBlock.left : SideBlock(of: state)
+            let rare = RareFields(of: state)
+            var side = state.left ? SideBlock.left : SideBlock(of: state, rare)
             if !state.left {
-                let bytes = side.bytes
-                if let had = replaced, had.hasBlock,
-                    had.sizeClass == Self.sideClass(for: bytes)
-                {
+                if let had = replaced, fits(side, rare, in: had) {
                     (side.block, side.sizeClass) = (had.block, had.sizeClass)
                     replaced = nil
                 } else {
-                    (side.block, side.sizeClass) = allocateSide(bytes, for: place.index, of: slot)
+                    (side.block, side.sizeClass) = allocateSide(
+                        side.roomyBytes(rare), for: place.index, of: slot)
                 }
-                side.write(state, in: &slab)
+                side.write(state, rare, in: &slab)
             }
             next = PackedState(
                 message: state.lastMessage.rawValue | PackedState.extendedBit, rest: side.rest)
@@ -289,5 +329,11 @@ extension ReadStateCache {
             slab.store(channel | Self.changedBit, at: place.channel)
         }
         if let replaced { freeSide(replaced) }
+    }
+
+    /// Whether a block that a state has is about as large as it needs now.
+    private func fits(_ side: SideBlock, _ rare: RareFields, in had: SideBlock) -> Bool {
+        had.hasBlock && side.bytes(rare) <= slab.blockBytes(had.sizeClass)
+            && had.sizeClass <= Self.sideClass(for: side.roomyBytes(rare))
     }
 }

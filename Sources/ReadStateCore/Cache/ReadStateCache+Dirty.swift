@@ -5,9 +5,10 @@
 
 /// A dirty user's place in the list.
 struct DirtyEntry: BitwiseCopyable {
-    /// Neighbours; `newer` also links free entries.
+    /// Neighbours in the list, or in that of free entries.
     var newer = none
     var older = none
+    /// The user; `none` in a free entry.
     var slot: UInt32
     /// When it became dirty: the low 32 bits of the milliseconds (they turn over after 49 days, and
     /// nobody stays dirty that long).
@@ -19,20 +20,17 @@ extension ReadStateCache {
     /// Enters a user whose states changed with the event at an offset; nothing if it is dirty
     /// already. Offsets never go down from one call to the next.
     package mutating func markDirty(_ user: UserSlot, at offset: Offset, now: Instant) {
-        let slot = user.rawValue
-        if records[slot].dirty != none { return }
+        if !isDirty(user) { enterDirty(user.rawValue, at: offset, now: now) }
+    }
+
+    /// Enters a user that is not dirty.
+    @inline(never)
+    mutating func enterDirty(_ slot: UInt32, at offset: Offset, now: Instant) {
         dirtyClock = max(dirtyClock, now.milliseconds)
         let entry = DirtyEntry(
             older: dirtyTail, slot: slot, since: UInt32(truncatingIfNeeded: now.milliseconds),
             firstOffset: offset.rawValue)
-        let place: UInt32
-        if freeDirty != none {
-            place = freeDirty
-            freeDirty = dirtyEntries[place].newer
-            dirtyEntries[place] = entry
-        } else {
-            place = dirtyEntries.append(entry)
-        }
+        let place = takeDirtyEntry(entry)
         if dirtyTail != none { dirtyEntries[dirtyTail].newer = place } else { dirtyHead = place }
         dirtyTail = place
         dirtyCount += 1
@@ -78,12 +76,42 @@ extension ReadStateCache {
         } else {
             dirtyHead = entry.newer
         }
-        dirtyEntries[place].newer = freeDirty
-        freeDirty = place
         dirtyCount -= 1
         records[user.rawValue].dirty = none
+        giveBackDirtyEntry(place)
         records[user.rawValue].set(UserRecord.Flag.committing, true)
+        lookAheadOfCommits(from: dirtyHead)
         return Offset(entry.firstOffset)
+    }
+
+    /// Commits mostly follow the list: what the next ones will read is asked for, as look-ahead
+    /// does it for events.
+    private mutating func lookAheadOfCommits(from place: UInt32) {
+        var place = place
+        for ahead in 1...6 where place != none {
+            let entry = dirtyEntries[place]
+            switch ahead {
+            case 2: prefetchBlock(of: entry.slot)
+            case 4: records.prefetch(entry.slot)
+            case 6: dirtyEntries.prefetch(entry.newer)
+            default: break
+            }
+            place = entry.newer
+        }
+    }
+
+    /// Asks for the beginning of a user's states.
+    @inline(__always)
+    mutating func prefetchBlock(of slot: UInt32) {
+        let start = Slab.offset(records[slot].block)
+        slab.prefetch(start)
+        slab.prefetch(start &+ 64)
+    }
+
+    /// The oldest dirty user, if it became dirty at `moment` or before.
+    package mutating func oldestDirty(since moment: Instant) -> UserSlot? {
+        guard let slot = oldestDirty, dirtySince(slot) <= moment else { return nil }
+        return slot
     }
 
     /// The user's commit is done with.

@@ -20,6 +20,7 @@ extension ReadStateCache {
         precondition(blockBytes == slab.liveBytes, "the charge is what there is")
         checkRecency()
         checkDirty()
+        checkFree()
         slab.checkInvariants()
     }
 
@@ -44,11 +45,13 @@ extension ReadStateCache {
     private func checkSide(_ packed: PackedState, _ index: Int, _ slot: UInt32) -> Int {
         let side = SideBlock(rest: packed.rest)
         guard side.hasBlock else { return 0 }
-        precondition(slab.owner(side.block) == slot, "a side block knows its owner")
         precondition(
-            slab.load(UInt16.self, at: side.offset + 4) == UInt16(truncatingIfNeeded: index),
+            resolve(slab.owner(side.block)) == slot, "a side block knows its owner")
+        precondition(
+            slab.load(UInt8.self, at: side.offset + 4) == UInt8(truncatingIfNeeded: index),
             "a side block knows its state")
-        precondition(side.bytes <= slab.blockBytes(side.sizeClass), "a window fits its block")
+        let bytes = side.bytes(side.rare(in: slab.region))
+        precondition(bytes <= slab.blockBytes(side.sizeClass), "a window fits its block")
         var state = ReadState()
         unpack(packed, into: &state)
         precondition(state.window.count <= window, "a window has at most its limit of ids")
@@ -79,6 +82,32 @@ extension ReadStateCache {
         var leaving = 0
         index.forEachSlot { if records[$0].has(UserRecord.Flag.leaving) { leaving += 1 } }
         precondition(listed + leaving == userCount, "every user is on the list or leaving")
+    }
+
+    private func checkFree() {
+        var free = 0
+        var previous = none
+        var slot = freeRecord
+        while slot != none {
+            precondition(records[slot].flags == 0 && records[slot].user == 0, "free is free")
+            precondition(records[slot].older == previous, "the free records lead both ways")
+            free += 1
+            previous = slot
+            slot = records[slot].newer
+        }
+        precondition(free == freeRecords, "free records are counted")
+        let onTheMove = moving.from == none ? 0 : 1
+        precondition(
+            Int(records.count) == userCount + free + onTheMove, "a record is used, free or moving")
+        var freeEntries = 0
+        var place = freeDirty
+        while place != none {
+            precondition(dirtyEntries[place].slot == none, "a free entry names nobody")
+            freeEntries += 1
+            place = dirtyEntries[place].newer
+        }
+        precondition(
+            Int(dirtyEntries.count) == dirtyCount + freeEntries, "an entry is used or free")
     }
 
     private func checkDirty() {

@@ -24,57 +24,49 @@ struct LookAhead: ~Copyable {
         var slot = none
         /// The state's place among its user's, `none` where there is none yet.
         var state = none
+        var unused: UInt32 = 0
     }
     private var steps = Table<Step>()
-    /// The event that is being applied.
-    var current = 0
 
     init() { for _ in 0..<Self.places { _ = steps.append(Step()) } }
 
     @inline(__always)
     subscript(index: Int) -> Step {
         get { steps[UInt32(truncatingIfNeeded: index & (Self.places - 1))] }
-        set { steps[UInt32(truncatingIfNeeded: index & (Self.places - 1))] = newValue }
+        _modify { yield &steps[UInt32(truncatingIfNeeded: index & (Self.places - 1))] }
     }
 }
 
 extension ReadStateCache {
     /// Prepares for the events behind `index`, in calls with each index from 0 on.
     @inline(__always)
-    package mutating func lookAhead(_ batch: borrowing EventBatch, from index: Int) {
+    mutating func lookAhead(_ batch: borrowing EventBatch, from index: Int) {
         let distances = LookAhead.distances
-        let count = batch.count
-        pipeline.current = index
-        if index == 0 { fillPipeline(batch, count) }
-        if index &+ distances.index < count {
-            prefetchIndex(batch[index &+ distances.index], index &+ distances.index)
-        }
-        if index &+ distances.record < count {
-            prefetchRecord(index &+ distances.record)
-        }
-        if index &+ distances.block < count {
-            prefetchBlock(batch[index &+ distances.block], index &+ distances.block)
-        }
-        if index &+ distances.state < count {
-            prefetchState(batch[index &+ distances.state], index &+ distances.state)
-        }
-        if index &+ distances.side < count { prefetchSide(index &+ distances.side) }
+        if index == 0 { fillPipeline(batch) }
+        // The farther stages end first: most of the time one comparison is enough.
+        let left = batch.count &- index
+        if left > distances.side { prefetchSide(index &+ distances.side) }
+        if left > distances.state { prefetchState(batch, index &+ distances.state) }
+        if left > distances.block { prefetchBlock(batch, index &+ distances.block) }
+        if left > distances.record { prefetchRecord(index &+ distances.record) }
+        if left > distances.index { prefetchIndex(batch, index &+ distances.index) }
     }
 
     /// At the start of a batch each stage catches up with what it would have done before.
     @inline(never)
-    private mutating func fillPipeline(_ batch: borrowing EventBatch, _ count: Int) {
+    private mutating func fillPipeline(_ batch: borrowing EventBatch) {
         let distances = LookAhead.distances
-        for at in 0..<min(distances.index, count) { prefetchIndex(batch[at], at) }
+        let count = batch.count
+        for at in 0..<min(distances.index, count) { prefetchIndex(batch, at) }
         for at in 0..<min(distances.record, count) { prefetchRecord(at) }
-        for at in 0..<min(distances.block, count) { prefetchBlock(batch[at], at) }
-        for at in 0..<min(distances.state, count) { prefetchState(batch[at], at) }
+        for at in 0..<min(distances.block, count) { prefetchBlock(batch, at) }
+        for at in 0..<min(distances.state, count) { prefetchState(batch, at) }
         for at in 0..<min(distances.side, count) { prefetchSide(at) }
     }
 
     @inline(__always)
-    private mutating func prefetchIndex(_ event: Event, _ at: Int) {
-        let hash = UserIndex.hash(event.user.rawValue)
+    private mutating func prefetchIndex(_ batch: borrowing EventBatch, _ at: Int) {
+        let hash = UserIndex.hash(batch[at].user.rawValue)
         pipeline[at].hash = hash
         index.prefetch(hash: hash)
     }
@@ -87,13 +79,14 @@ extension ReadStateCache {
     }
 
     @inline(__always)
-    private mutating func prefetchBlock(_ event: Event, _ at: Int) {
+    private mutating func prefetchBlock(_ batch: borrowing EventBatch, _ at: Int) {
         let slot = pipeline[at].slot
         guard slot < records.count else { return }
         let record = records[slot]
-        if record.newer != none { records.prefetch(record.newer) }
-        if record.older != none { records.prefetch(record.older) }
-        guard record.user == event.user.rawValue, record.block != none else {
+        // Where there is no neighbour, a line that nobody needs is asked for: it does no harm.
+        records.prefetch(record.newer)
+        records.prefetch(record.older)
+        guard record.user == batch[at].user.rawValue, record.block != none else {
             pipeline[at].slot = none
             return
         }
@@ -102,14 +95,15 @@ extension ReadStateCache {
         if capacity <= Self.linearLimit {
             slab.prefetch(start)
             if record.count > 7 { slab.prefetch(start &+ 64) }
+            if record.count > 15 { slab.prefetch(start &+ 128) }
         } else {
-            let home = Self.home(event.channel.rawValue, Self.indexPlaces(capacity))
+            let home = Self.home(batch[at].channel.rawValue, Self.indexPlaces(capacity))
             slab.prefetch(start &+ 8 &+ 24 &* capacity &+ home &* Self.indexWidth(capacity))
         }
     }
 
     @inline(__always)
-    private mutating func prefetchState(_ event: Event, _ at: Int) {
+    private mutating func prefetchState(_ batch: borrowing EventBatch, _ at: Int) {
         let slot = pipeline[at].slot
         pipeline[at].state = none
         guard slot < records.count else { return }
@@ -117,35 +111,43 @@ extension ReadStateCache {
         guard record.block != none else { return }
         let capacity = slab.capacity(record.sizeClass)
         if capacity <= Self.linearLimit {
-            guard let place = scan(event.channel.rawValue, of: record, capacity) else { return }
+            let channel = batch[at].channel.rawValue
+            guard let place = scan(channel, of: record, capacity) else { return }
             slab.prefetch(place.value)
             pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
         } else {
-            // The index's first entry is nearly always the right one; its channel is not there yet.
-            let home = Self.home(event.channel.rawValue, Self.indexPlaces(capacity))
-            let start = Slab.offset(record.block) &+ 8
-            let entry = Self.indexEntry(start &+ 24 &* capacity, home, capacity, in: slab.region)
-            guard entry > 0, entry <= Int(record.count) else { return }
-            let place = place(entry &- 1, of: record)
-            slab.prefetch(place.channel)
-            slab.prefetch(place.value)
-            pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
+            prefetchIndexedState(batch[at].channel.rawValue, of: record, capacity, at)
         }
     }
 
+    /// The same for a user with many states. The index's first entry is nearly always the right
+    /// one; its channel is not there yet.
+    @inline(never)
+    private mutating func prefetchIndexedState(
+        _ channel: UInt64, of record: UserRecord, _ capacity: Int, _ at: Int
+    ) {
+        let home = Self.home(channel, Self.indexPlaces(capacity))
+        let start = Slab.offset(record.block) &+ 8
+        let entry = Self.indexEntry(start &+ 24 &* capacity, home, capacity, in: slab.region)
+        guard entry > 0, entry <= Int(record.count) else { return }
+        let place = place(entry &- 1, of: record)
+        slab.prefetch(place.channel)
+        slab.prefetch(place.value)
+        pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
+    }
+
     @inline(__always)
-    private func prefetchSide(_ at: Int) {
+    private mutating func prefetchSide(_ at: Int) {
         let step = pipeline[at]
         guard step.state != none, step.slot < records.count else { return }
-        let record = records[step.slot]
-        guard step.state < record.count else { return }
-        let value = place(Int(step.state), of: record).value
+        guard step.state < records[step.slot].count else { return }
+        let value = place(Int(step.state), of: records[step.slot]).value
         let state: PackedState = slab.load(at: value)
         if state.isExtended {
             let side = SideBlock(rest: state.rest)
             if side.hasBlock {
                 slab.prefetch(side.offset)
-                slab.prefetch(side.offset &+ side.count &* side.stride)
+                if side.count > 5 { slab.prefetch(side.offset &+ side.count &* side.stride) }
             }
         }
     }

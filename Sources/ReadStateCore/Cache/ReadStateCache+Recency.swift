@@ -21,7 +21,22 @@ extension ReadStateCache {
         let slot = oldest
         unlink(slot)
         records[slot].set(UserRecord.Flag.leaving, true)
+        lookAheadOfEvictions()
         return UserSlot(rawValue: slot)
+    }
+
+    /// Asks for what the next to leave will need: their index entries, blocks and records.
+    private mutating func lookAheadOfEvictions() {
+        var slot = oldest
+        for ahead in 1...4 where slot != none {
+            let record = records[slot]
+            if ahead == 2 {
+                prefetchBlock(of: slot)
+                index.prefetch(hash: UserIndex.hash(record.user))
+            }
+            if ahead == 4 { records.prefetch(record.newer) }
+            slot = record.newer
+        }
     }
 
     @inline(__always)

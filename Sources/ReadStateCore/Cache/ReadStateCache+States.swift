@@ -22,14 +22,14 @@ extension ReadStateCache {
     // MARK: Size classes
 
     /// Side blocks come first: steps of 8 bytes up to 128, then eight classes for each doubling.
-    static let sideClasses = 62
+    static let sideClasses = 63
     static let largestSide = 8192
     /// Blocks of up to 16 states exactly, then eight classes for each doubling.
     static let blockClasses = 163
 
     static func addClasses(to slab: inout Slab) {
         for number in 0..<sideClasses {
-            let bytes = number < 14 ? 24 + 8 * number : step(number - 14, from: 7)
+            let bytes = number < 15 ? 16 + 8 * number : step(number - 15, from: 7)
             let added = slab.addClass(blockBytes: bytes, capacity: bytes)
             assert(sideClass(for: bytes) == added)
         }
@@ -56,13 +56,13 @@ extension ReadStateCache {
 
     @inline(__always)
     static func sideClass(for bytes: Int) -> UInt8 {
-        let number = bytes <= 128 ? max(0, (bytes &+ 7) / 8 &- 3) : 14 &+ stepNumber(bytes, from: 7)
+        let number = bytes <= 128 ? max(0, (bytes &+ 7) / 8 &- 2) : 15 &+ stepNumber(bytes, from: 7)
         return UInt8(truncatingIfNeeded: number)
     }
 
     static func blockClass(for capacity: Int) -> UInt8 {
         let number = capacity <= 16 ? capacity - 1 : 16 + stepNumber(capacity, from: 4)
-        precondition(number < blockClasses, "a user has at most \(5 << 20) read states")
+        precondition(number < blockClasses, "a user has at most `mostStates` read states")
         return UInt8(sideClasses + number)
     }
 
@@ -86,14 +86,24 @@ extension ReadStateCache {
         return StatePlace(index: index, channel: channel, value: value)
     }
 
+    /// Where a channel's state is, if the user has one; looked for at `hint` first.
+    @inline(__always)
+    mutating func locate(_ channel: UInt64, of slot: UInt32, hint: UInt32) -> StatePlace? {
+        if hint < records[slot].count {
+            let place = place(Int(hint), of: records[slot])
+            if holds(channel, at: place.channel) { return place }
+        }
+        return search(channel, of: slot)
+    }
+
+    @inline(never)
+    private mutating func search(_ channel: UInt64, of slot: UInt32) -> StatePlace? {
+        locate(channel, of: records[slot])
+    }
+
     /// Where a channel's state is, if the user has one.
     @inline(__always)
     func locate(_ channel: UInt64, of record: UserRecord) -> StatePlace? {
-        let hint = pipeline[pipeline.current].state
-        if hint < record.count {
-            let place = place(Int(hint), of: record)
-            if holds(channel, at: place.channel) { return place }
-        }
         if record.count == 0 { return nil }
         let capacity = slab.capacity(record.sizeClass)
         if capacity <= Self.linearLimit { return scan(channel, of: record, capacity) }
@@ -159,9 +169,11 @@ extension ReadStateCache {
 
     // MARK: Adding and dropping
 
-    /// Adds a state for a channel that the user has none of, as the default state and unchanged.
-    mutating func append(_ channel: UInt64, to slot: UInt32) -> StatePlace {
+    /// Adds a state for a channel that the user has none of, as the default state and unchanged;
+    /// nil if the user may not have more.
+    mutating func append(_ channel: UInt64, to slot: UInt32) -> StatePlace? {
         var record = records[slot]
+        guard mayAdd(to: record) else { return nil }
         if record.block == none || Int(record.count) == slab.capacity(record.sizeClass) {
             reserve(Int(record.count) + 1, at: slot)
             record = records[slot]
@@ -248,7 +260,7 @@ extension ReadStateCache {
     ) -> (block: BlockRef, sizeClass: UInt8) {
         let sizeClass = Self.sideClass(for: bytes)
         let block = slab.allocate(sizeClass, owner: slot)
-        slab.store(UInt16(truncatingIfNeeded: index), at: Slab.offset(block) + 4)
+        slab.store(UInt8(truncatingIfNeeded: index), at: Slab.offset(block) + 4)
         return (block, sizeClass)
     }
 
@@ -257,8 +269,8 @@ extension ReadStateCache {
         guard side.hasBlock else { return }
         slab.free(side.block, side.sizeClass)
         while let moved = slab.compact(side.sizeClass) {
-            let record = records[moved.owner]
-            var index = Int(slab.load(UInt16.self, at: Slab.offset(moved.to) + 4))
+            let record = records[resolve(moved.owner)]
+            var index = Int(slab.load(UInt8.self, at: Slab.offset(moved.to) + 4))
             while true {
                 precondition(index < Int(record.count), "a side block's owner refers to it")
                 let value = place(index, of: record).value
@@ -272,7 +284,7 @@ extension ReadStateCache {
                     slab.store(state, at: value)
                     break
                 }
-                index += 1 << 16
+                index += 1 << 8
             }
         }
     }

@@ -17,10 +17,11 @@
 // the waits run side by side; it makes the difference between 190 and 70 ns (docs/cache.md).
 //
 // Files by aspect: Region, Slab, UserIndex, PackedState and SideBlock are the parts; `+Recency`,
-// `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+LookAhead` and `+Invariants` the
-// operations.
+// `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+Packing`, `+LookAhead` and `+Invariants`
+// the operations.
 
-/// A resident user's place in the cache, for as long as it is resident.
+/// A resident user's place in the cache. It is good until the next removal of any user: then others
+/// may move, unless they are being committed or ahead of the log.
 package struct UserSlot: Hashable, Sendable {
     package let rawValue: UInt32
     @inline(__always)
@@ -30,7 +31,7 @@ package struct UserSlot: Hashable, Sendable {
 /// A resident user.
 struct UserRecord: BitwiseCopyable {
     var user: UInt64
-    /// Neighbours in the recency list; `newer` also links free records.
+    /// Neighbours in the recency list, or in that of free records.
     var newer = none
     var older = none
     /// The user's states, if there are any.
@@ -50,6 +51,8 @@ struct UserRecord: BitwiseCopyable {
         static let ahead: UInt8 = 8
         /// A record in use.
         static let resident: UInt8 = 16
+        /// Not a user any more: it went to the place that `newer` names.
+        static let moved: UInt8 = 32
     }
     @inline(__always)
     func has(_ flag: UInt8) -> Bool { flags & flag != 0 }
@@ -63,10 +66,17 @@ struct UserRecord: BitwiseCopyable {
 package struct ReadStateCache: ~Copyable {
     /// Most ids in a read state's window.
     package let window: Int
+    /// Most read states of one user: what the largest block holds, 125 MB of them.
+    package static let mostStates = 5 << 20
+    private let statesLimit: Int
+    /// Read states that were not added, since their user had as many as it may have.
+    package private(set) var refusedStates = 0
 
     var index = UserIndex()
     var records = Table<UserRecord>()
-    private var freeRecord = none
+    var freeRecord = none
+    var freeRecords: UInt32 = 0
+    var moving = MovingRecord()
     /// The states' and side blocks' memory.
     var slab = Slab()
 
@@ -89,12 +99,18 @@ package struct ReadStateCache: ~Copyable {
     /// Where what is too long for the short ways is unpacked; kept for its arrays' memory.
     var scratch = ReadState()
     var pipeline = LookAhead()
+    /// Off only to measure what look-ahead is worth.
+    package var looksAhead = true
 
-    /// An empty cache for windows of `window` ids, 0 to 1000.
-    package init(window: Int) {
+    /// An empty cache for windows of `window` ids, 0 to 1000, and users of up to `statesLimit` read
+    /// states, 1 to `mostStates`: an event that would add one more to them changes nothing, and is
+    /// counted in `refusedStates`.
+    package init(window: Int, statesLimit: Int = mostStates) {
         precondition(window >= 0 && window <= 1000)
+        precondition(statesLimit >= 1 && statesLimit <= Self.mostStates)
         precondition(MemoryLayout<UserRecord>.stride == 32 && MemoryLayout<DirtyEntry>.stride == 24)
         self.window = window
+        self.statesLimit = statesLimit
         Self.addClasses(to: &slab)
     }
 
@@ -103,21 +119,23 @@ package struct ReadStateCache: ~Copyable {
 
     /// Bytes that the resident users take, all in: blocks of states, side blocks, records, dirty
     /// entries, and the index as it is. Memory that is held free for reuse is not charged: at most
-    /// a sixty-fourth of the blocks, and as much in empty pages.
+    /// a sixty-fourth of the blocks and of the records, and as much in empty pages.
     package var chargedBytes: Int {
         slab.liveBytes + userCount * Table<UserRecord>.stride
             + dirtyCount * Table<DirtyEntry>.stride + index.bytes
     }
 
+    /// Whether a user may have one more read state; counted if not.
+    mutating func mayAdd(to record: UserRecord) -> Bool {
+        if Int(record.count) < statesLimit { return true }
+        refusedStates += 1
+        return false
+    }
+
     // MARK: Users
 
     /// Where a user is, if it is resident.
-    @inline(__always)
     package func find(_ user: UserID) -> UserSlot? {
-        let hint = pipeline[pipeline.current].slot
-        if hint < records.count, records[hint].user == user.rawValue {
-            return UserSlot(rawValue: hint)
-        }
         guard let slot = index.find(user.rawValue, in: records) else { return nil }
         return UserSlot(rawValue: slot)
     }
@@ -127,14 +145,7 @@ package struct ReadStateCache: ~Copyable {
         assert(find(user) == nil, "a user is resident once")
         var record = UserRecord(user: user.rawValue)
         record.flags = UserRecord.Flag.resident
-        let slot: UInt32
-        if freeRecord != none {
-            slot = freeRecord
-            freeRecord = records[slot].newer
-            records[slot] = record
-        } else {
-            slot = records.append(record)
-        }
+        let slot = takeRecord(record)
         index.insert(user.rawValue, slot: slot)
         linkNewest(slot)
         return UserSlot(rawValue: slot)
@@ -151,15 +162,16 @@ package struct ReadStateCache: ~Copyable {
         if !record.has(UserRecord.Flag.leaving) { unlink(slot) }
         index.remove(record.user, slot: slot)
         dropStates(slot)
-        records[slot] = UserRecord(user: 0, newer: freeRecord)
-        freeRecord = slot
+        giveBackRecord(slot)
     }
 
     /// Drops everything and gives the memory back.
     package mutating func removeAll() {
         // Partitions come and go often without anybody having been resident: that costs nothing.
         if records.count == 0 { return }
-        self = ReadStateCache(window: window)
+        let refused = refusedStates
+        self = ReadStateCache(window: window, statesLimit: statesLimit)
+        refusedStates = refused
     }
 
     @inline(__always)

@@ -16,11 +16,18 @@ import CMemory
     private var reserved: Int
     /// How many bytes may be accessed.
     private(set) var used = 0
+    /// What was made memory ahead, from the start on: it stays, in its huge pages.
+    private var populated = 0
+    /// Up to here at most it is memory.
+    private var touched = 0
+    private var touchedAhead = 0
 
     /// Addresses for the small, the middle and the large: what a partition's cache may come to.
     private static let smallest = 1 << 20
     private static let middle = 16 << 20
     private static let largest = 32 << 30
+    /// What a region that shrinks keeps for growing again.
+    private static let kept = 64 << 10
 
     init() {
         reserved = Self.smallest
@@ -36,6 +43,33 @@ import CMemory
     mutating func use(_ bytes: Int) {
         if bytes > reserved { extend(to: bytes) }
         used = max(used, bytes)
+        touched = max(touched, bytes)
+    }
+
+    /// Makes what is behind the first `bytes` bytes unusable. Its memory is given back, but for
+    /// some that is kept for growing again.
+    mutating func shrink(to bytes: Int) {
+        assert(bytes <= used)
+        if touched - bytes >= 2 * Self.kept {
+            discard(touched - bytes - Self.kept, at: bytes + Self.kept)
+            touched = bytes + Self.kept
+            touchedAhead = min(touchedAhead, touched)
+        }
+        used = bytes
+    }
+
+    /// Makes memory of what comes behind `position`, up to which everything is in use: an eighth as
+    /// much, 16 to 512 KB. Where that fails, it becomes memory when it is touched.
+    mutating func touchAhead(of position: Int) {
+        if position == 0 { return }
+        let margin = min(max(position / 8, 16 << 10), 512 << 10)
+        let end = min(position + margin, reserved)
+        let start = max(position, touchedAhead)
+        guard end - start > margin / 2 else { return }
+        // Within the reserved range; what is memory already keeps its contents.
+        unsafe cmemory_touch(self.start + start, end - start)
+        touchedAhead = end
+        touched = max(touched, end)
     }
 
     private mutating func extend(to bytes: Int) {
@@ -67,6 +101,15 @@ import CMemory
         unsafe start.storeBytes(of: value, toByteOffset: offset, as: T.self)
     }
 
+    /// Where the n-th of the elements is that fill the region; good until the region grows.
+    @inline(__always)
+    func address<T: BitwiseCopyable>(of index: UInt32, as type: T.Type) -> UnsafeMutablePointer<T> {
+        let offset = Int(index) &* MemoryLayout<T>.stride
+        assert(offset + MemoryLayout<T>.size <= used)
+        // Within `used`, aligned since the range is, and any bits are a value of a plain type.
+        return unsafe (start + offset).assumingMemoryBound(to: type)
+    }
+
     /// Copies bytes within the region; the ranges may overlap.
     @inline(__always)
     mutating func copy(_ bytes: Int, from source: Int, to target: Int) {
@@ -89,11 +132,14 @@ import CMemory
         unsafe cmemory_prefetch(UnsafeRawPointer(bitPattern: Int(bitPattern: start) &+ offset))
     }
 
-    /// Gives the memory of a part back to the machine; it reads as zero from then on.
+    /// Gives the memory of a part back to the machine, if it was not made ahead: a hole would break
+    /// its huge page up. What is given back reads as zero from then on.
     mutating func discard(_ bytes: Int, at offset: Int) {
-        assert(offset >= 0 && offset + bytes <= used)
-        // Within `used`, and nothing in there is needed any more, says the caller.
-        unsafe cmemory_discard(start + offset, bytes)
+        assert(offset >= 0 && offset + bytes <= reserved)
+        let from = max(offset, populated)
+        let rest = offset + bytes - from
+        // Within the reserved range, and nothing in there is needed any more, says the caller.
+        if rest > 0 { unsafe cmemory_discard(start + from, rest) }
     }
 
     /// Makes memory of `bytes` bytes from `offset` on, used or not yet; false if there is none.
@@ -108,6 +154,7 @@ import CMemory
             unsafe start = range
             reserved = Self.largest
         }
+        if offset <= populated { populated = max(populated, offset + bytes) }
         // Within the reserved range; pages that are in use keep their contents.
         return unsafe cmemory_populate(start + offset, bytes) == 0
     }
@@ -120,10 +167,11 @@ struct Table<Element: BitwiseCopyable>: ~Copyable {
 
     static var stride: Int { MemoryLayout<Element>.stride }
 
+    /// An element in place: one field of it is read or written without touching the others.
     @inline(__always)
     subscript(index: UInt32) -> Element {
-        get { region.load(at: Int(index) * Self.stride) }
-        set { region.store(newValue, at: Int(index) * Self.stride) }
+        unsafeAddress { unsafe UnsafePointer(region.address(of: index, as: Element.self)) }
+        unsafeMutableAddress { unsafe region.address(of: index, as: Element.self) }
     }
 
     /// Adds an element and tells its place.
@@ -135,6 +183,14 @@ struct Table<Element: BitwiseCopyable>: ~Copyable {
         self[index] = element
         return index
     }
+
+    /// Takes the last element away.
+    mutating func removeLast() {
+        count -= 1
+        region.shrink(to: Int(count) * Self.stride)
+    }
+
+    mutating func touchAhead() { region.touchAhead(of: region.used) }
 
     @inline(__always)
     func prefetch(_ index: UInt32) { region.prefetch(Int(index) * Self.stride) }

@@ -1,6 +1,7 @@
 // Blocks of many sizes in one region, packed. Blocks of one size class fill pages of their own, 16
 // KB for small ones and sixteen times as much for each further tier, so that a page holds at least
-// eight blocks and its unused rest stays small. What of a page was never used is not memory yet.
+// 32 small or eight larger blocks and its unused rest stays small. What of a page was never used is
+// not memory yet.
 //
 //   region  | page of class 3 | page of class 9 | free | page of class 3 | ...
 //   page    | block | block | free block | block | ... | rest |
@@ -47,6 +48,8 @@ struct Slab: ~Copyable {
     private static let smallPage = 16 << 10
     private static let tiers = 5
     private static func pageBytes(_ tier: Int) -> Int { smallPage << (4 * tier) }
+    /// What a class that gives up the end of a large page keeps of it for growing again.
+    private static let keptTail = 8 << 10
 
     private(set) var region = Region()
     private var classes = Table<Class>()
@@ -64,7 +67,10 @@ struct Slab: ~Copyable {
     mutating func addClass(blockBytes: Int, capacity: Int) -> UInt8 {
         precondition(blockBytes % 8 == 0 && blockBytes >= 16)
         var tier = 0
-        while Self.pageBytes(tier) < 8 * blockBytes && tier < Self.tiers - 1 { tier += 1 }
+        // A small page's rest is memory, a larger one's mostly not.
+        while Self.pageBytes(tier) < (tier == 0 ? 32 : 8) * blockBytes && tier < Self.tiers - 1 {
+            tier += 1
+        }
         let perPage = Self.pageBytes(tier) / blockBytes
         precondition(perPage > 0, "a block fits a page")
         return UInt8(
@@ -136,15 +142,25 @@ struct Slab: ~Copyable {
                 moved = Relocation(owner: owner, from: last, to: hole)
             }
             sizeClass.extent -= 1
-            // A page of such blocks is megabytes: what is given up within it must not stay memory.
-            if sizeClass.blockBytes >= Self.smallPage {
-                region.discard(Int(sizeClass.blockBytes), at: Self.offset(last))
-            }
+            if sizeClass.tier > 0 { discardTail(from: last, of: sizeClass) }
             if sizeClass.extent % sizeClass.perPage == 0 { popPage(from: &sizeClass) }
             if let moved { return moved }
         }
         return nil
     }
+
+    /// What is given up within a large page must not stay memory, but for a little.
+    private mutating func discardTail(from last: BlockRef, of sizeClass: Class) {
+        let kept = Self.keptTail
+        let start = Self.offset(last)
+        let pageEnd = Int(sizeClass.lastPage) * Self.smallPage + Self.pageBytes(Int(sizeClass.tier))
+        func end(_ offset: Int) -> Int { min((offset + kept - 1) / kept * kept + kept, pageEnd) }
+        let (from, to) = (end(start), end(start + Int(sizeClass.blockBytes)))
+        if from < to { region.discard(to - from, at: from) }
+    }
+
+    /// Memory of an empty page: a larger one has given up all but its beginning.
+    private static func keptBytes(_ tier: Int) -> Int { tier == 0 ? smallPage : 2 * keptTail }
 
     private mutating func unlink(_ block: BlockRef, in sizeClass: inout Class) {
         let next: UInt32 = region.load(at: Self.offset(block) + 4)
@@ -185,7 +201,7 @@ struct Slab: ~Copyable {
         let kept = keptPages[tier]
         if kept != none {
             keptPages[tier] = links[kept]
-            keptBytes -= Self.pageBytes(tier)
+            keptBytes -= Self.keptBytes(tier)
             return kept
         }
         let empty = emptyPages[tier]
@@ -210,7 +226,7 @@ struct Slab: ~Copyable {
             links[page] = emptyPages[tier]
             emptyPages[tier] = page
         } else {
-            keptBytes += Self.pageBytes(tier)
+            keptBytes += Self.keptBytes(tier)
             links[page] = keptPages[tier]
             keptPages[tier] = page
         }
@@ -220,6 +236,9 @@ struct Slab: ~Copyable {
 
     /// Who holds the reference to a block; `none` if it is free.
     func owner(_ block: BlockRef) -> UInt32 { region.load(at: Self.offset(block)) }
+    mutating func setOwner(_ owner: UInt32, of block: BlockRef) {
+        region.store(owner, at: Self.offset(block))
+    }
 
     /// Traps where blocks in use, free ones and pages do not add up.
     func checkInvariants() {
@@ -241,6 +260,8 @@ struct Slab: ~Copyable {
     }
 
     mutating func populate(_ bytes: Int) -> Bool { region.populate(bytes, at: 0) }
+
+    mutating func touchAhead() { region.touchAhead(of: region.used) }
 
     // MARK: Bytes of blocks
 

@@ -61,7 +61,8 @@ struct UserIndex: ~Copyable {
         }
     }
 
-    private var table = Hashes(capacity: 64)
+    private static let smallest = 64
+    private var table = Hashes(capacity: smallest)
     private var old = Hashes(capacity: 0)
     /// Users whose home in the old table is below this are in the new one.
     private var cursor = 1
@@ -119,7 +120,8 @@ struct UserIndex: ~Copyable {
         if old.capacity > 0 {
             migrate(Self.step)
         } else if count * 5 >= table.capacity * 4 {
-            grow()
+            // Half as large again: 0.53 to 0.8 of the places are in use.
+            resize(to: table.capacity + table.capacity / 2)
         }
         count += 1
         let hash = Self.hash(user)
@@ -129,6 +131,11 @@ struct UserIndex: ~Copyable {
 
     /// Takes out a user that is in the index at `slot`.
     mutating func remove(_ user: UInt64, slot: UInt32) {
+        if old.capacity > 0 {
+            migrate(Self.step)
+        } else if count * 3 < table.capacity && table.capacity > Self.smallest {
+            resize(to: max(count + count / 2, Self.smallest))
+        }
         count -= 1
         let hash = Self.hash(user)
         let entry = UInt64(hash) | UInt64(slot &+ 1) &<< 32
@@ -137,6 +144,24 @@ struct UserIndex: ~Copyable {
         } else {
             Self.remove(entry, from: &old)
         }
+    }
+
+    /// A user in the index has another slot now.
+    mutating func move(_ user: UInt64, from slot: UInt32, to newSlot: UInt32) {
+        let hash = Self.hash(user)
+        let from = UInt64(hash) | UInt64(slot &+ 1) &<< 32
+        let to = UInt64(hash) | UInt64(newSlot &+ 1) &<< 32
+        if old.home(hash) < cursor {
+            Self.replace(from, with: to, in: &table)
+        } else {
+            Self.replace(from, with: to, in: &old)
+        }
+    }
+
+    private static func replace(_ entry: UInt64, with new: UInt64, in table: inout Hashes) {
+        var place = table.home(UInt32(truncatingIfNeeded: entry))
+        while table[place] != entry { place += 1 }
+        table[place] = new
     }
 
     private static func remove(_ entry: UInt64, from table: inout Hashes) {
@@ -177,11 +202,11 @@ struct UserIndex: ~Copyable {
         }
     }
 
-    /// Starts a table half as large again: 0.53 to 0.8 of the places are in use.
-    private mutating func grow() {
-        var larger = Hashes(capacity: table.capacity + table.capacity / 2)
-        swap(&larger, &table)
-        swap(&larger, &old)
+    /// Starts a table of another size.
+    private mutating func resize(to capacity: Int) {
+        var next = Hashes(capacity: capacity)
+        swap(&next, &table)
+        swap(&next, &old)
         cursor = 0
         migrate(Self.step)
     }
@@ -213,6 +238,13 @@ struct UserIndex: ~Copyable {
             old = Hashes(capacity: 0)
             cursor = 1
         }
+    }
+
+    /// While a table is being filled, makes memory of what comes next in it.
+    mutating func touchAhead() {
+        if old.capacity == 0 { return }
+        let filled = Double(cursor) / Double(old.places) * Double(table.places * 8)
+        table.region.touchAhead(of: Int(filled))
     }
 
     /// Makes a table of so many bytes now; only while there are no users.

@@ -55,6 +55,8 @@ package struct PartitionCounters: Hashable, Sendable {
     /// Events not applied because they are below the next offset, or included in a loaded state.
     package var belowNext: UInt64 = 0
     package var alreadyIncluded: UInt64 = 0
+    /// Read states not added, because their user had as many as it may have.
+    package var refusedStates: UInt64 = 0
     /// Events whose user was not resident.
     package var misses: UInt64 = 0
     package var loads: UInt64 = 0

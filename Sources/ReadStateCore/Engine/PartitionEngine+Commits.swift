@@ -168,9 +168,10 @@ extension PartitionEngine {
         var taken = 0
         while taken < lost.count, !isFull(users, states) {
             let again = lost[taken]
+            taken += 1
+            if settings.fault != nil, cache.find(again.user) != again.slot { continue }
             if cache.isDirty(again.slot) { _ = cache.beginCommit(again.slot) }
             add(again.user, again.slot, firstChange: again.firstChange, to: &users, &states)
-            taken += 1
         }
         lost.removeFirst(taken)
     }

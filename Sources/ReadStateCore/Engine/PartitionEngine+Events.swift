@@ -8,29 +8,42 @@ extension PartitionEngine {
         _ batch: borrowing EventBatch, upTo: Offset, lastRecord: RecordFingerprint?, now: Instant
     ) {
         precondition(phase == .owned, "events are applied by the owner only")
-        let entries = batch.entries.span
-        let events = batch.events
+        let count = batch.count
         // A record may come twice within a batch, too.
-        var expected = next
-        for index in 0..<events.count {
-            cache.lookAhead(batch, from: index)
-            let event = events[index]
-            guard event.offset >= expected else {
-                counters.belowNext += 1
-                continue
-            }
-            expected = event.offset.next
-            if let slot = cache.find(event.user) {
-                apply(event, entries: entries, to: slot, now: now)
-            } else {
-                admit(event, entries: entries, now: now)
-            }
+        var run = Run(expected: next)
+        while true {
+            // A parked event is applied late (see `firstChange`).
+            let parkedFrom = parked.oldestOffset ?? Offset(.max)
+            cache.run(batch, &run, to: count, firstChange: parkedFrom, now: now)
+            if run.index == count { break }
+            decide(batch[run.index], entries: batch.entries.span, &run, now: now)
         }
+        counters.applied += UInt64(run.applied)
+        counters.unchanged += UInt64(run.unchanged)
         if upTo > next {
             next = upTo
             self.lastRecord = lastRecord ?? self.lastRecord
         }
         evict()
+        cache.touchAhead()
+        counters.refusedStates = UInt64(cache.refusedStates)
+    }
+
+    /// What becomes of an event at which a run stopped.
+    private mutating func decide(
+        _ event: Event, entries: Span<Entry>, _ run: inout Run, now: Instant
+    ) {
+        run.index += 1
+        guard event.offset >= run.expected else {
+            counters.belowNext += 1
+            return
+        }
+        run.expected = event.offset.next
+        if let slot = cache.find(event.user) {
+            apply(event, entries: entries, to: slot, now: now)
+        } else {
+            admit(event, entries: entries, now: now)
+        }
     }
 
     /// A record at `offset` goes to the dead-letter topic; the position waits until it is there.

@@ -61,6 +61,12 @@ private let partitionCounters: [(Metric, @Sendable (PartitionCounters) -> UInt64
         { $0.alreadyIncluded }
     ),
     (
+        Metric(
+            .counter, "states_refused_total",
+            "Times a read state was not added, because its user has as many as it may have."),
+        { $0.refusedStates }
+    ),
+    (
         Metric(.counter, "cache_misses_total", "Events whose user was not resident."),
         { $0.misses }
     ),

@@ -1,6 +1,6 @@
 // `readstates-bench cache`: what docs/cache.md says of the cache, measured again. Every peer runs
 // the same events in pieces that were made before the clock runs. Times are of the processor, not
-// of the wall, and of the fastest piece as well as of all: on a machine that others use, only the
+// of the wall, of all peers in turn, round after round: on a machine that others use, only the
 // ratios of one run mean much.
 
 import CBench
@@ -26,8 +26,7 @@ struct Shape {
 
 /// What a peer needed for a shape.
 struct Outcome {
-    var fastest = Double.infinity
-    var mean = 0.0
+    var nanoseconds = 0.0
     var bytesPerState = 0.0
     var states = 0
     var allocationsPerEvent = 0.0
@@ -69,11 +68,10 @@ func measure<P: Peer & ~Copyable>(
         done += perRound
         guard done > shape.events else { continue }
         allocations += cbench_allocations() - allocated
-        outcome.fastest = min(outcome.fastest, time / Double(perRound))
-        outcome.mean += time
+        outcome.nanoseconds += time
         measured += Double(perRound)
     }
-    outcome.mean /= measured
+    outcome.nanoseconds /= measured
     outcome.states = peer.residentStates
     outcome.bytesPerState = Double(residentBytes() - before) / Double(outcome.states)
     outcome.allocationsPerEvent = Double(allocations) / measured
@@ -81,16 +79,34 @@ func measure<P: Peer & ~Copyable>(
     return outcome
 }
 
-/// Time and memory of the cache and its baselines.
-func measureThroughput(_ shapes: [Shape], prepared: Bool) {
+/// Runs of one peer over one shape.
+struct Rounds {
+    static let count = 3
+    var name: String
+    var outcomes: [Outcome] = []
+
+    private var times: [Double] { outcomes.map(\.nanoseconds).sorted() }
+    var fastest: Double { times[0] }
+    var median: Double { times[times.count / 2] }
+
+    func show(against other: Rounds) {
+        let last = outcomes[outcomes.count - 1]
+        print(
+            "  " + name.padding(26), rounded(fastest).leading(8), rounded(median).leading(8),
+            rounded(other.fastest / fastest, 3).leading(8),
+            rounded(other.median / median, 3).leading(8),
+            rounded(last.bytesPerState).leading(8),
+            rounded(last.allocationsPerEvent, 4).leading(8))
+    }
+}
+
+/// Time and memory of the cache and its baselines, in rounds of all of them.
+func measureThroughput(_ shapes: [Shape], prepared: Bool, baselines: Bool = true) {
     for shape in shapes {
-        print("\(shape.name): ns/event fastest piece and mean, bytes a state, allocations an event")
-        func show(_ name: String, _ outcome: Outcome) {
-            print(
-                "  " + name.padding(26), rounded(outcome.fastest).leading(8),
-                rounded(outcome.mean).leading(8), rounded(outcome.bytesPerState).leading(8),
-                rounded(outcome.allocationsPerEvent, 4).leading(9))
-        }
+        var ours = Rounds(name: "the cache")
+        var blind = Rounds(name: "the cache, no look-ahead")
+        var table = Rounds(name: "plain table, counts only")
+        var dictionaries = Rounds(name: "dictionaries, counts only")
         func cache(looksAhead: Bool) -> CacheRunner {
             var runner = CacheRunner(window: 32, looksAhead: looksAhead)
             if prepared { runner.prepare(shape) }
@@ -103,17 +119,32 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool) {
                 "  charged \(rounded(charged)) bytes a state; \(peer.misses) misses,"
                 + " \(peer.evictions) evictions, \(peer.committedStates) states committed"
         }
-        let ours = measure(shape, { cache(looksAhead: true) }, inspect: tell)
-        show("the cache", ours)
-        show("the cache, no look-ahead", measure(shape, { cache(looksAhead: false) }))
-        let table = measure(shape, { PlainTablePeer(users: shape.users) })
-        show("plain table, counts only", table)
-        let dictionary = measure(shape, { DictionaryPeer() })
-        show("dictionaries, counts only", dictionary)
+        for _ in 0..<Rounds.count {
+            ours.outcomes.append(measure(shape, { cache(looksAhead: true) }, inspect: tell))
+            guard baselines else { continue }
+            blind.outcomes.append(measure(shape, { cache(looksAhead: false) }))
+            table.outcomes.append(measure(shape, { PlainTablePeer(users: shape.users) }))
+            dictionaries.outcomes.append(measure(shape, { DictionaryPeer() }))
+        }
+        print("\(shape.name): processor ns an event, least and median of \(Rounds.count) rounds;")
+        print("  the cache's share of that; bytes a state; allocations an event")
+        ours.show(against: ours)
+        for peer in [blind, table, dictionaries] where !peer.outcomes.isEmpty {
+            peer.show(against: ours)
+        }
         print(memory)
-        let toTable = rounded(table.mean / ours.mean, 2)
-        let toDictionaries = rounded(dictionary.mean / ours.mean, 2)
-        print("  the cache is \(toTable) times as fast as the table, \(toDictionaries) times as")
-        print("  the dictionaries")
     }
+}
+
+/// A short run of the cache alone, to be counted by callgrind.
+func measureInstructions() {
+    let shape = Shape(name: "1 M states", users: 101_000, events: 1 << 20)
+    let outcome = measure(
+        shape,
+        {
+            var runner = CacheRunner(window: 32)
+            runner.prepare(shape)
+            return runner
+        })
+    print("\(2 * shape.events) events, \(outcome.states) states")
 }

@@ -15,13 +15,14 @@ func measureLatency(_ shapes: [Shape]) {
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
     for shape in shapes {
         var runner = CacheRunner(window: 32)
+        runner.prepare(shape)
         if let capacity = shape.capacity { runner.limit(states: capacity) }
         var workload = Workload(users: shape.users)
         for user in 0..<shape.users { runner.prefill(user, of: &workload) }
         var histogram = Histogram()
         let pieces = (0..<Piece.count).map { _ in Piece() }
         var done = 0
-        while done < 2 * shape.events {
+        while done < shape.events + latencyEvents {
             for piece in pieces {
                 workload.fill(&piece.batch)
                 piece.now = workload.now
@@ -35,15 +36,20 @@ func measureLatency(_ shapes: [Shape]) {
                 done += piece.batch.count
             }
         }
-        show("\(shape.name), events", histogram)
+        show("\(shape.name), \(histogram.total) events", histogram)
+        histogram.show()
     }
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
 }
+
+/// Events that are timed.
+private let latencyEvents = 100_000_000
 
 /// Every event is the first of its user.
 func measureGrowth(users: Int) {
     var cache = ReadStateCache(window: 32)
     var histogram = Histogram()
+    var ahead = Histogram()
     let none: [Entry] = []
     for user in 0..<users {
         let event = Event(
@@ -53,6 +59,13 @@ func measureGrowth(users: Int) {
         let slot = cache.insert(event.user)
         _ = cache.apply(event, entries: none.span, to: slot)
         histogram.add(cbench_ticks() &- start)
+        // As the engine does behind a batch.
+        if user % 1024 == 1023 {
+            let start = cbench_ticks()
+            cache.touchAhead()
+            ahead.add(cbench_ticks() &- start)
+        }
     }
     show("growth to \(users) users", histogram)
+    show("  memory ahead, behind 1024 of them", ahead)
 }

@@ -10,20 +10,15 @@ func measureMemory(users: Int) {
     _ = residentBytes()
     let before = residentBytes()
     var runner = CacheRunner(window: 32)
-    func show(_ what: String, _ cache: borrowing ReadStateCache, unread: Int = 0) {
+    func show(_ what: String, _ cache: borrowing ReadStateCache) {
         let states = Double(cache.stateCount)
         let resident = Double(residentBytes() - before) / states
         let charged = Double(cache.chargedBytes) / states
         print(
             "  " + what.padding(44), rounded(charged, 2).leading(7),
-            rounded(resident, 2).leading(7),
-            unread > 0
-                ? "  \(rounded((charged - bare) * states / Double(unread), 2)) an unread message"
-                : "")
+            rounded(resident, 2).leading(7))
     }
-    var bare = 0.0
     for user in 0..<users { runner.prefill(user, of: &workload) }
-    bare = Double(runner.cache.chargedBytes) / Double(runner.cache.stateCount)
     show("nothing unread", runner.cache)
 
     // Half of the users leave, in random order, and others of other sizes come.
@@ -39,19 +34,35 @@ func measureMemory(users: Int) {
         }
         show("and back", runner.cache)
     }
-    bare = Double(runner.cache.chargedBytes) / Double(runner.cache.stateCount)
 
-    // Unread messages in every state, minutes apart: one, then two, ... then 16.
-    var given = 0
     for round in 1...16 {
-        runner.sendToAll(&workload, users: users, round: round)
-        given = round * runner.cache.stateCount
-        if round == 1 || round == 2 || round == 4 || round == 8 || round == 16 {
-            show("\(round) unread in every state", runner.cache, unread: given)
-        }
+        runner.sendToAll(workload, users: users, round: round, apart: 300_000)
     }
-    runner.readAll(&workload, users: users)
+    show("16 unread in every state", runner.cache)
+    runner.readAll(workload, users: users)
     show("everything read again", runner.cache)
+}
+
+/// What an unread message costs more than a state has anyway, in windows of some to many, seconds
+/// to a day apart.
+func measureWindows(users: Int) {
+    let counts = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32]
+    print("windows: bytes charged more for each unread message")
+    print("  unread in every state".padding(30), counts.map { "\($0)".leading(6) }.joined())
+    var workload = Workload(users: users)
+    for (name, apart) in [("a second", 1000), ("5 minutes", 300_000), ("a day", 86_400_000)] {
+        var runner = CacheRunner(window: 32)
+        for user in 0..<users { runner.prefill(user, of: &workload) }
+        let bare = runner.cache.chargedBytes
+        var line = ""
+        for round in 1...32 {
+            runner.sendToAll(workload, users: users, round: round, apart: UInt64(apart))
+            guard counts.contains(round) else { continue }
+            let more = Double(runner.cache.chargedBytes - bare)
+            line += rounded(more / Double(round * runner.cache.stateCount), 1).leading(6)
+        }
+        print("  " + "\(name) apart".padding(28), line)
+    }
 }
 
 /// A cache with a number of bytes as its capacity holds that much and not more, one batch aside.

@@ -10,7 +10,6 @@ struct CacheRunner: Peer, ~Copyable {
 
     var cache: ReadStateCache
     var capacity = CacheCapacity()
-    private let looksAhead: Bool
     private(set) var committedStates = 0
     private(set) var evictions = 0
     private(set) var misses = 0
@@ -19,7 +18,7 @@ struct CacheRunner: Peer, ~Copyable {
 
     init(window: Int, looksAhead: Bool = true) {
         cache = ReadStateCache(window: window)
-        self.looksAhead = looksAhead
+        cache.looksAhead = looksAhead
         loaded.window.reserveCapacity(64)
     }
 
@@ -30,13 +29,11 @@ struct CacheRunner: Peer, ~Copyable {
     @inline(never)
     mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
     {
-        let entries = batch.entries.span
-        for index in 0..<batch.count {
-            if looksAhead { cache.lookAhead(batch, from: index) }
-            apply(batch[index], entries, workload, now)
-        }
+        var run = Run(expected: .zero)
+        apply(batch, &run, to: batch.count, workload, now)
         commitDue(now)
         evict()
+        cache.touchAhead()
     }
 
     /// The same with the time of every event; what is due is committed behind each, and counted to
@@ -45,31 +42,38 @@ struct CacheRunner: Peer, ~Copyable {
         _ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant,
         into histogram: inout Histogram
     ) {
-        let entries = batch.entries.span
+        var run = Run(expected: .zero)
         var last = cbench_ticks()
         for index in 0..<batch.count {
-            if looksAhead { cache.lookAhead(batch, from: index) }
-            apply(batch[index], entries, workload, now)
+            apply(batch, &run, to: index + 1, workload, now)
             commitDue(now, limit: 1)
             evict(limit: 4)
             let ticks = cbench_ticks()
             histogram.add(ticks &- last)
             last = ticks
         }
+        cache.touchAhead()
     }
 
-    @inline(__always)
     private mutating func apply(
-        _ event: Event, _ entries: Span<Entry>, _ workload: borrowing Workload, _ now: Instant
+        _ batch: borrowing EventBatch, _ run: inout Run, to end: Int,
+        _ workload: borrowing Workload, _ now: Instant
     ) {
-        let slot: UserSlot
-        if let found = cache.find(event.user) {
-            slot = found
-            cache.touch(slot)
-        } else {
-            slot = load(event.user, workload)
+        while true {
+            cache.run(batch, &run, to: end, firstChange: Offset(.max), now: now)
+            if run.index == end { return }
+            applyMissing(batch[run.index], workload, now)
+            run.index += 1
         }
-        if cache.apply(event, entries: entries, to: slot) {
+    }
+
+    /// Applies an event whose user is not resident.
+    private mutating func applyMissing(
+        _ event: Event, _ workload: borrowing Workload, _ now: Instant
+    ) {
+        let slot = load(event.user, workload)
+        let none: [Entry] = []
+        if cache.apply(event, entries: none.span, to: slot) {
             cache.markDirty(slot, at: event.offset, now: now)
         }
     }
@@ -103,14 +107,14 @@ struct CacheRunner: Peer, ~Copyable {
     }
 
     private var isOverCapacity: Bool {
-        cache.stateCount > capacity.states || cache.chargedBytes > capacity.bytes
+        cache.stateCount > capacity.states
+            || (capacity.bytes < .max && cache.chargedBytes > capacity.bytes)
     }
 
     private mutating func commitDue(_ now: Instant, limit: Int = .max) {
         var left = limit
-        while left > 0, let slot = cache.oldestDirty,
-            cache.dirtySince(slot).advanced(byMilliseconds: Self.flushInterval) <= now
-        {
+        let since = now.advanced(byMilliseconds: -Self.flushInterval)
+        while left > 0, let slot = cache.oldestDirty(since: since) {
             commit(slot)
             left -= 1
         }
@@ -147,11 +151,13 @@ struct CacheRunner: Peer, ~Copyable {
         precondition(cache.prepare(bytes: states * 48), "no memory for the shape")
     }
 
-    /// A message in every channel of every user, some minutes after the one before.
-    mutating func sendToAll(_ workload: inout Workload, users: Int, round: Int) {
+    /// A message in every channel of every user, `apart` milliseconds after the one before.
+    mutating func sendToAll(
+        _ workload: borrowing Workload, users: Int, round: Int, apart: UInt64
+    ) {
         forEachChannel(workload, users: users) { user, channel, random in
-            let minute = UInt64(round) * 300_000 + random % 200_000
-            let id = (UInt64(360_000_000_000) + minute) << 22 | random & 0xFFF
+            let moment = UInt64(round) * apart + random % (apart * 2 / 3)
+            let id = (UInt64(360_000_000_000) + moment) << 22 | random & 0xFFF
             return Event(
                 offset: .zero, user: user, channel: channel, op: .none,
                 kind: .messageSent(MessageID(id), mention: false, own: false))
@@ -159,7 +165,7 @@ struct CacheRunner: Peer, ~Copyable {
     }
 
     /// Every user reads every channel.
-    mutating func readAll(_ workload: inout Workload, users: Int) {
+    mutating func readAll(_ workload: borrowing Workload, users: Int) {
         forEachChannel(workload, users: users) { user, channel, _ in
             Event(
                 offset: .zero, user: user, channel: channel, op: .none,

@@ -2,6 +2,8 @@
 // same users, alone and with fan-out, where one message goes to many users at once, most of whom
 // are away.
 
+import Glibc
+
 /// A policy over numbered users: whether a user was there, and it is there afterwards.
 protocol Eviction {
     mutating func touch(_ user: Int) -> Bool
@@ -230,7 +232,7 @@ private func hitRatio(_ policy: consuming some Eviction, users: Int, fanOut: Boo
     return Double(hits) / Double(touches) * 100
 }
 
-func measureHitRatios() {
+func measureHitRatios(trace: String) {
     let users = 400_000
     print("hit ratios in percent, \(users) users by Zipf's law (0.99)")
     for share in [5, 25] {
@@ -245,5 +247,74 @@ func measureHitRatios() {
                 " SIEVE", rounded(hitRatio(sieve, users: users, fanOut: fanOut)),
                 " S3-FIFO", rounded(hitRatio(queues, users: users, fanOut: fanOut)))
         }
+    }
+    measureTrace(trace)
+}
+
+/// The same with the users of real events, one after the other.
+private func measureTrace(_ path: String) {
+    let events = UserStream(path: path)
+    if events.users.isEmpty { return print("  no events in \(path)") }
+    let (count, known) = (events.users.count, events.known)
+    print("real events: \(count), of \(known) users")
+    for share in [1, 5, 10, 25, 50] {
+        let capacity = max(1, known * share / 100)
+        print(
+            "  room for \(share) %:".padding(30), "least recent",
+            rounded(hitRatio(LeastRecent(users: known, capacity: capacity), events), 2), " SIEVE",
+            rounded(hitRatio(Sieve(users: known, capacity: capacity), events), 2), " S3-FIFO",
+            rounded(hitRatio(ThreeQueues(users: known, capacity: capacity), events), 2))
+    }
+}
+
+private func hitRatio(_ policy: consuming some Eviction, _ events: UserStream) -> Double {
+    var policy = policy
+    var hits = 0
+    for user in events.users where policy.touch(Int(user)) { hits += 1 }
+    return Double(hits) / Double(events.users.count) * 100
+}
+
+/// The users of a log, numbered as they appear.
+private struct UserStream {
+    var users: [UInt32] = []
+    private var numbers: [UInt64: UInt32] = [:]
+    var known: Int { numbers.count }
+
+    init(path: String) {
+        let unpack =
+            path.hasSuffix(".zst") ? "zstd -dcq" : path.hasSuffix(".gz") ? "gzip -dc" : "cat"
+        // A stream of our own, closed below; the line is the library's, freed below.
+        guard let stream = unsafe popen("\(unpack) '\(path)'", "r") else { return }
+        defer { unsafe pclose(stream) }
+        var line: UnsafeMutablePointer<CChar>?
+        var room = 0
+        defer { unsafe free(line) }
+        while true {
+            // `getline` keeps pointer and room in step; what it read ends with a zero.
+            let count = unsafe getline(&line, &room, stream)
+            guard count > 0, let start = unsafe line else { return }
+            let bytes = unsafe UnsafeBufferPointer(start: start, count: count)
+            if let user = unsafe Self.user(in: bytes) { append(user) }
+        }
+    }
+
+    private mutating func append(_ user: UInt64) {
+        let next = UInt32(numbers.count)
+        let number = numbers[user] ?? next
+        if number == next { numbers[user] = number }
+        users.append(number)
+    }
+
+    /// The digits of `{"user_id":"...`, the form in which the log is written.
+    private static func user(in line: UnsafeBufferPointer<CChar>) -> UInt64? {
+        let prefix = #"{"user_id":""#.utf8
+        guard line.count > prefix.count else { return nil }
+        var user: UInt64 = 0
+        var at = prefix.count
+        while at < line.count, case let digit = unsafe line[at], digit >= 48, digit <= 57 {
+            user = user &* 10 &+ UInt64(digit - 48)
+            at += 1
+        }
+        return user == 0 ? nil : user
     }
 }

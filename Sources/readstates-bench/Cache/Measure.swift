@@ -64,6 +64,15 @@ struct Histogram {
         }
         return maximum
     }
+    /// How many took how long, in doublings.
+    func show() {
+        for exponent in 4..<64 {
+            let count = counts[exponent * 16..<exponent * 16 + 16].reduce(0, +)
+            if count == 0 { continue }
+            let end = power(2, Double(exponent + 1)) / ticksPerNanosecond / 1000
+            print("    under", rounded(end, 3).leading(10), "us", String(count).leading(11))
+        }
+    }
     var maximum: Double { Double(longest) / ticksPerNanosecond }
 }
 
