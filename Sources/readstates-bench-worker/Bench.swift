@@ -20,6 +20,8 @@ struct BenchSettings {
     var channels = 4
     var rounds = 3
     var cases: [String] = []
+    /// Arguments of every worker.
+    var arguments: [String] = []
 }
 
 /// A filled topic.
@@ -156,7 +158,8 @@ final class Bench {
         workers += 1
         return try RunningWorker(
             bootstrap: bootstrap, redis: redis, topic: topic,
-            namespace: namespace ?? "bench\(workers)", part: part, arguments: arguments)
+            namespace: namespace ?? "bench\(workers)", part: part,
+            arguments: settings.arguments + arguments)
     }
 }
 

@@ -13,7 +13,9 @@ private let cases: [(name: String, isMain: Bool, run: @Sendable (Bench) throws -
 /// Runs the cases that the words name.
 func runBench(_ words: [String]) throws {
     var settings = BenchSettings()
-    for word in words {
+    let own = words.prefix { !$0.hasPrefix("--") }
+    settings.arguments = Array(words.dropFirst(own.count))
+    for word in own {
         let parts = word.split(separator: "=", maxSplits: 1)
         guard parts.count == 2 else {
             settings.cases.append(word)

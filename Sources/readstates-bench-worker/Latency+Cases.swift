@@ -123,7 +123,9 @@ func measureQueries(_ bench: Bench) throws {
     reader.kill()
     for (index, name) in ["p50", "p99"].enumerated() {
         let (one, other) = (seen.map { $0[index] }.min()!, floor.map { $0[index] }.min()!)
-        say("  \(name): worker \(text(one)) ms, floor \(text(other)) ms, ratio \(text(one / other))")
+        say(
+            "  \(name): worker \(text(one)) ms, floor \(text(other)) ms, "
+                + "ratio \(text(one / other))")
     }
     try bench.redis.cli("FLUSHALL")
 }
@@ -190,7 +192,8 @@ func measureFlush(_ bench: Bench) throws {
         ["load", "--kafka", bench.bootstrap, "--topic", topic.name, "--users", "300000"]
             + ["--channels", "1", "--skew", "0", "--count", "600000", "--seed", "9"])
     let touched = seconds() - begin
-    say("  burst from 20.0 s to \(text(touched, 1)) s: \(burst.output.split(separator: "\n").last!)")
+    let rate = burst.output.split(separator: "\n").last ?? ""
+    say("  burst from 20.0 s to \(text(touched, 1)) s: \(rate)")
     while seconds() - begin < 120 { usleep(200_000) }
     let times = asker.stop()
     for from in stride(from: 0.0, to: 120, by: 5) {
@@ -227,7 +230,9 @@ final class SteadyAsker {
         let address = try RedisAddress(parsing: bench.redis.socketURL)
         let (users, shared) = (UInt64(bench.settings.users), shared)
         thread = try OSThread(name: "asker") {
-            guard var client = try? QueryClient(address, keys, timeout: .seconds(30)) else { return }
+            guard var client = try? QueryClient(address, keys, timeout: .seconds(30)) else {
+                return
+            }
             var user: UInt64 = 1
             while !shared.isStopped.load(ordering: .relaxed) {
                 user = user % users + 1

@@ -17,7 +17,8 @@ private func compare(
             // Published once a second.
             states = try waitFor("published counts") {
                 let metrics = try running.program.metrics()
-                let applied = metrics.sum("readstates_events_applied_total")
+                let applied =
+                    metrics.sum("readstates_events_applied_total")
                     + metrics.sum("readstates_events_unchanged_total")
                 return Int(applied) >= running.events
                     ? Int(metrics.sum("readstates_resident_states")) : nil
