@@ -5,7 +5,8 @@ SWIFT := swift
 RELEASE := $(SWIFT) build -c release
 SOURCES := Package.swift Sources Tests
 
-.PHONY: help demo build test lint format bench simulate sanitize model dist clean install-deps
+.PHONY: help demo build test lint format bench bench-worker simulate chaos sanitize model dist \
+    clean install-deps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,12 @@ format: ## rewrite all Swift files in the house format
 bench: install-deps ## benchmarks of the cache, the codecs and their baselines; ARGS=... goes to it
 	$(RELEASE) --product readstates-bench
 	.build/release/readstates-bench $(ARGS)
+
+# Every figure beside that of a bare reader of the same topic, in the same run.
+bench-worker: build ## the worker process beside a bare reader of the topic; ARGS="resident tenth"
+	$(RELEASE) --product readstates-bench-worker
+	READSTATES_BINARY="$(CURDIR)/.build/release/readstates" \
+	    .build/release/readstates-bench-worker $(ARGS)
 
 SEEDS ?= 1000
 simulate: install-deps ## random faults against the engine: SEEDS=n of them, or ARGS="--seed N"

@@ -65,6 +65,15 @@ let package = Package(
             name: "readstates-bench", dependencies: ["ReadStateCore", "ReadStateWire", "CBench"],
             swiftSettings: strict),
 
+        // Starts throwaway servers as the scenarios do, and the real program between them.
+        .executableTarget(
+            name: "readstates-bench-worker",
+            dependencies: [
+                "CRdkafka", "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink",
+                "ReadStateClient", "ReadStateService", "TestSupport",
+            ],
+            swiftSettings: strict),
+
         .target(
             name: "TestSupport", dependencies: ["CLinux"], path: "Tests/TestSupport",
             swiftSettings: tests),

@@ -34,6 +34,8 @@ package struct ConsumeResult: Sendable {
     /// Set if the partition reported an error; the records before it were handed over. After
     /// `.outOfRange` nothing will come until it is started anew; a retriable error mends itself.
     package var error: KafkaLogError?
+
+    package init() {}
 }
 
 /// Owns the queue of one started partition. Safe to move to another thread: one thread at a time

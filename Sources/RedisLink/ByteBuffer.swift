@@ -44,6 +44,15 @@
         tail += 1
     }
 
+    /// Appends two bytes.
+    mutating func append(_ first: UInt8, _ second: UInt8) {
+        makeRoom(2)
+        // There is room for two bytes.
+        unsafe base.storeBytes(of: first, toByteOffset: tail, as: UInt8.self)
+        unsafe base.storeBytes(of: second, toByteOffset: tail + 1, as: UInt8.self)
+        tail += 2
+    }
+
     package mutating func append(_ span: RawSpan) {
         makeRoom(span.byteCount)
         // There is room for the span, and a span never lies in a buffer that is being changed.

@@ -200,13 +200,16 @@ extension ByteBuffer {
     }
 
     mutating func appendHead(_ mark: UInt8, _ count: Int) {
-        append(mark)
-        append(decimal: UInt64(count))
+        if count < 10 {
+            append(mark, UInt8(ascii: "0") + UInt8(count))
+        } else {
+            append(mark)
+            append(decimal: UInt64(count))
+        }
         endLine()
     }
 
     mutating func endLine() {
-        append(13)
-        append(10)
+        append(13, 10)
     }
 }

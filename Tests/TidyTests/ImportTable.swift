@@ -22,6 +22,10 @@ enum ImportTable {
         "Simulator": ["ReadStateCore", "ReadStateWire"],
         "readstates-simulate": ["Simulator", "Glibc", "Synchronization"],
         "readstates-bench": ["ReadStateCore", "ReadStateWire", "CBench", "Glibc"],
+        "readstates-bench-worker": [
+            "CRdkafka", "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink",
+            "ReadStateClient", "ReadStateService", "TestSupport", "Glibc", "Synchronization",
+        ],
         // Shares nothing with what it tests.
         "TestSupport": ["Foundation", "FoundationEssentials", "Glibc", "Synchronization"],
     ]

@@ -93,7 +93,9 @@ extension Rule {
     }
 
     private static let waiting = "Tests/TestSupport/Waiting.swift"
-    private static let commands: Set = ["readstates", "readstates-bench", "readstates-simulate"]
+    private static let commands: Set = [
+        "readstates", "readstates-bench", "readstates-bench-worker", "readstates-simulate",
+    ]
 
     private static let bans = [
         Ban(

@@ -148,6 +148,7 @@ extension Shard {
         partition.queue = consume queue
         partition.isReadable = true
         partition.isTouched = true
+        refreshLists()
     }
 
     private func cannotBegin(_ id: PartitionID, claim: OwnerToken, now: Instant) {

@@ -42,8 +42,9 @@ extension Shard {
     /// Looks which lists are ours now, and ends a call that waits on others.
     func refreshLists() {
         var lists: [String] = []
-        for partition in order where !isStopping && partition.isAnswering {
-            lists.append(partition.keys.requests)
+        for partition in order {
+            partition.isListed = partition.isAnswering
+            if !isStopping, partition.isAnswering { lists.append(partition.keys.requests) }
         }
         if !lists.isEmpty { lists.append(settings.keys.requests) }
         popping.wanted = lists

@@ -177,16 +177,22 @@ final class Shard {
         finishRevoke(partition, now: now)
     }
 
-    /// Some twenty times a second: deadlines, due commits, retries, and once a second the status.
+    /// Some twenty times a second: deadlines, due commits, retries; once a second the status, and
+    /// the partitions for which nothing can be due sooner: asking hundreds of them twenty times
+    /// took 1 % of a core.
     private func sweep(now: Instant) {
         guard nextSweep <= now else { return }
         nextSweep = now.advanced(byMilliseconds: 50)
+        let isWhole = nextPublish <= now
+        var hasNewLists = isWhole
         for partition in order {
+            if partition.isAnswering != partition.isListed { hasNewLists = true }
+            guard isWhole || !partition.isCalm else { continue }
             partition.isTouched = true
             expireQuestions(partition, now: now)
         }
-        refreshLists()
-        if nextPublish <= now {
+        if hasNewLists { refreshLists() }
+        if isWhole {
             nextPublish = now.advanced(byMilliseconds: 1_000)
             publishStatus(now: now)
         }

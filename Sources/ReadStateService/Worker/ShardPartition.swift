@@ -30,8 +30,17 @@ final class ShardPartition {
     /// Dead letters that could not be produced yet; while there are any, the partition is not read.
     var failedLetters: Set<Offset> = []
 
+    /// Its list of requests was among those to wait on when they were last looked through.
+    var isListed = false
+
     /// Requests for it are taken.
     var isAnswering: Bool { engine.phase == .owned && revokeDeadline == nil }
+
+    /// Nothing can fall due for it within the next second but a commit of its position alone.
+    var isCalm: Bool {
+        engine.phase == .owned && engine.dirtyUsers == 0 && engine.waitingQuestions == 0
+            && retryAt == nil && revokeDeadline == nil
+    }
 
     init(id: PartitionID, keys: PartitionKeys, engine: consuming PartitionEngine) {
         self.id = id
