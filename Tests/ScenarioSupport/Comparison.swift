@@ -21,9 +21,18 @@ package struct Comparison: Sendable {
         package var inexact = 0
         /// What differs, a sentence each.
         package var wrong: [String] = []
+
+        fileprivate mutating func add(_ other: Outcome) {
+            compared += other.compared
+            inexact += other.inexact
+            wrong += other.wrong
+        }
     }
 
     private typealias States = [UInt64: ReadStateSummary]
+    private typealias User = (key: UInt64, value: [UInt64: ReferenceFold.Expected])
+    /// Clients that ask at the same time: most of a question's time is waiting.
+    private static let clients = 8
 
     let address: RedisAddress
     let keys: Keys
@@ -38,29 +47,44 @@ package struct Comparison: Sendable {
     /// Asks workers for all states and the totals of all users, once their partitions have applied
     /// the last offsets that are given. Each question may take `limit`.
     package func answers(
-        _ fold: ReferenceFold, ends: [Int32: Int64], within limit: Duration, judge: Judge
+        _ fold: ReferenceFold, ends: [Int32: Int64], within limit: Duration,
+        judge: @escaping Judge
     ) throws -> Outcome {
-        var client = try QueryClient(address, keys, timeout: limit)
-        var outcome = Outcome()
-        for (user, states) in byUser(fold) {
-            let minOffset = ends[partition(of: user)].map { Offset($0) }
-            var got: States = [:]
-            try client.list(UserID(user), unreadOnly: false, minOffset: minOffset) { _, page in
-                for state in page { got[state.channel.rawValue] = state }
-            }
-            compare(user, got, states, judge, &outcome)
-            let reply = try client.ask(.totals(UserID(user)))
-            let unread = got.values.count(where: \.unread)
-            let mentions = got.values.reduce(0) { $0 + $1.mentionCount }
-            guard case .totals(let totals) = reply.result, totals.unreadChannels == unread,
-                totals.mentionCount == mentions,
-                totals.exact == got.values.allSatisfy(\.exact)
-            else {
-                outcome.wrong.append("totals of \(user): \(reply.result)")
-                continue
+        let users = byUser(fold)
+        let results = inParallel(Self.clients) { number in
+            Result {
+                var client = try QueryClient(address, keys, timeout: limit)
+                var outcome = Outcome()
+                for index in stride(from: number, to: users.count, by: Self.clients) {
+                    try ask(about: users[index], ends, &client, judge, &outcome)
+                }
+                return outcome
             }
         }
-        return outcome
+        var whole = Outcome()
+        for result in results { whole.add(try result.get()) }
+        return whole
+    }
+
+    private func ask(
+        about user: User, _ ends: [Int32: Int64], _ client: inout QueryClient, _ judge: Judge,
+        _ outcome: inout Outcome
+    ) throws {
+        let minOffset = ends[partition(of: user.key)].map { Offset($0) }
+        var got: States = [:]
+        try client.list(UserID(user.key), unreadOnly: false, minOffset: minOffset) { _, page in
+            for state in page { got[state.channel.rawValue] = state }
+        }
+        compare(user.key, got, user.value, judge, &outcome)
+        let reply = try client.ask(.totals(UserID(user.key)))
+        let unread = got.values.count(where: \.unread)
+        let mentions = got.values.reduce(0) { $0 + $1.mentionCount }
+        guard case .totals(let totals) = reply.result, totals.unreadChannels == unread,
+            totals.mentionCount == mentions, totals.exact == got.values.allSatisfy(\.exact)
+        else {
+            outcome.wrong.append("totals of \(user.key): \(reply.result)")
+            return
+        }
     }
 
     /// Reads all users' hashes: nothing is missing in the store.
@@ -80,9 +104,7 @@ package struct Comparison: Sendable {
         Partitioning.partition(of: UserID(user), count: partitions).rawValue
     }
 
-    private func byUser(
-        _ fold: ReferenceFold
-    ) -> [(key: UInt64, value: [UInt64: ReferenceFold.Expected])] {
+    private func byUser(_ fold: ReferenceFold) -> [User] {
         var users: [UInt64: [UInt64: ReferenceFold.Expected]] = [:]
         for (key, expected) in fold.all { users[key.user, default: [:]][key.channel] = expected }
         return users.sorted { $0.key < $1.key }

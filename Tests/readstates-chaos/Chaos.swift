@@ -1,7 +1,7 @@
 // One run: servers, workers, a publisher, and a schedule of faults that the seed determines. Once a
-// minute everything is mended, the publisher pauses, and all read states are compared with the fold:
-// what the workers answer, and what they have stored. The servers' own speed decides what exactly
-// happens, so a seed makes a run likely and not certain.
+// minute everything is mended, the publisher pauses, and all read states are compared with the
+// fold: what the workers answer, and what they have stored. The servers' own speed decides what
+// exactly happens, so a seed makes a run likely and not certain.
 
 import Foundation
 import KafkaLog

@@ -132,8 +132,9 @@ struct EventMaker {
         let unread = states[user][channel].messages.filter { $0 >= id }.suffix(40).map {
             #"{"message_id":"\#($0)","mention":\#(random.chance(200))}"#
         }
-        return
-            #","op_id":"\#(clock)","marked_unread":{"message_id":"\#(id)","unread":[\#(unread.joined(separator: ","))]}}"#
+        let list = unread.joined(separator: ",")
+        let marked = #""marked_unread":{"message_id":"\#(id)","unread":[\#(list)]}"#
+        return #","op_id":"\#(clock)",\#(marked)}"#
     }
 
     private mutating func delete(_ user: Int, _ channel: Int) -> String {
@@ -144,7 +145,8 @@ struct EventMaker {
     private mutating func readMany(_ user: Int) -> String {
         let first = random.among(0...states[user].count - 1)
         let entries = states[user].indices[first...].prefix(5).map { channel in
-            #"{"channel_id":"\#(1 + channel * 7)","message_id":"\#(states[user][channel].messages.last ?? clock)"}"#
+            let newest = states[user][channel].messages.last ?? clock
+            return #"{"channel_id":"\#(1 + channel * 7)","message_id":"\#(newest)"}"#
         }
         return #","read_many":{"entries":[\#(entries.joined(separator: ","))]}}"#
     }
@@ -152,8 +154,8 @@ struct EventMaker {
     /// When the action was accepted: mostly now, sometimes a while before, sometimes not told.
     private mutating func op() -> String {
         if random.chance(300) { return "" }
-        return
-            #","op_id":"\#(random.chance(100) ? clock - UInt64(random.among(1...100_000)) : clock)""#
+        let before = random.chance(100) ? UInt64(random.among(1...100_000)) : 0
+        return #","op_id":"\#(clock - before)""#
     }
 
     /// Mostly a recent message: old ones say nothing new. Sometimes one that nobody has seen yet.

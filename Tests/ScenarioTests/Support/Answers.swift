@@ -13,7 +13,7 @@ extension Scenario {
     @discardableResult
     func expectAnswers(
         within limit: Duration = ordinaryDeadline,
-        judge: Comparison.Judge = Comparison.isEqual,
+        judge: @escaping Comparison.Judge = Comparison.isEqual,
         at location: SourceLocation = #_sourceLocation
     ) throws -> Int {
         let outcome = try comparison().answers(fold, ends: ends, within: limit, judge: judge)
