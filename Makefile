@@ -26,7 +26,8 @@ test: lint build ## format check, builds, all tests; with KAFKA_HOME=DIR also ag
 	    "--filter SimulatorTests" "--filter ScenarioTests"; do \
 	    READSTATES_BINARY="$(CURDIR)/.build/release/readstates" \
 	        $(SWIFT) test --skip-build --disable-xctest $$tests || status=1; \
-	done; exit $$status
+	done; \
+	$(MAKE) --no-print-directory chaos MINUTES=1 || status=1; exit $$status
 
 lint: install-deps ## check the format of all Swift files
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
@@ -48,6 +49,12 @@ SEEDS ?= 1000
 simulate: install-deps ## random faults against the engine: SEEDS=n of them, or ARGS="--seed N"
 	$(RELEASE) --product readstates-simulate
 	.build/release/readstates-simulate $(if $(ARGS),$(ARGS),--seeds $(SEEDS))
+
+MINUTES ?= 1
+chaos: build ## hurt real servers and workers, compare all states: MINUTES=n, again with SEED=n
+	$(SWIFT) build --product readstates-chaos
+	READSTATES_BINARY="$(CURDIR)/.build/release/readstates" .build/debug/readstates-chaos \
+	    --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # The service's threads under the thread sanitizer, the cache's unsafe code under both.
 SANITIZED := ReadStateCoreTests ReadStateServiceTests

@@ -77,6 +77,18 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["CLinux"], path: "Tests/TestSupport",
             swiftSettings: tests),
+        .target(
+            name: "ScenarioSupport",
+            dependencies: [
+                "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink", "ReadStateClient",
+                "TestSupport",
+            ], path: "Tests/ScenarioSupport", swiftSettings: tests),
+        .executableTarget(
+            name: "readstates-chaos",
+            dependencies: [
+                "ReadStateWire", "KafkaLog", "RedisLink", "ReadStateClient", "ScenarioSupport",
+                "TestSupport",
+            ], path: "Tests/readstates-chaos", swiftSettings: tests),
         .testTarget(
             name: "ReadStateCoreTests", dependencies: ["ReadStateCore", "TestSupport"],
             swiftSettings: tests),
@@ -105,7 +117,7 @@ let package = Package(
             name: "ScenarioTests",
             dependencies: [
                 "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink", "ReadStateClient",
-                "TestSupport",
+                "ScenarioSupport", "TestSupport",
             ],
             swiftSettings: tests),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: tests),

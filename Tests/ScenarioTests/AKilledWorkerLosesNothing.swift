@@ -1,6 +1,7 @@
 // Rule: a worker that is killed in the middle of its work, commits included, costs time and nothing
 // else: the next one goes on from what is stored, and every answer is the fold of the log.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 // Rule: where a dead letter cannot be produced, its partition stops and says so rather than lose
 // it; the other partitions go on, and once there is a dead-letter topic everything is applied.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@
 // not exist never fires.
 
 import Foundation
+import ScenarioSupport
 import TestSupport
 import Testing
 

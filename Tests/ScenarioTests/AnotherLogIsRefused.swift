@@ -3,6 +3,7 @@
 // the worker with exit code 3, and what is stored stays as it is.
 
 import KafkaLog
+import ScenarioSupport
 import TestSupport
 import Testing
 

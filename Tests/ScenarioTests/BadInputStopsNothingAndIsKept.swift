@@ -1,6 +1,7 @@
 // Rule: a record that cannot be applied goes to the dead-letter topic as it is, with the reason
 // and its place, and is counted; the events before and behind it are applied.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 // Rule: whatever the size of the cache and the encoding of the events, every answer is the fold
 // of the log, and what is in Redis after the end is that fold too.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -4,6 +4,7 @@
 import Foundation
 import ReadStateCore
 import ReadStateWire
+import ScenarioSupport
 import TestSupport
 import Testing
 

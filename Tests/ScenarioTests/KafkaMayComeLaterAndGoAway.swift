@@ -2,6 +2,7 @@
 // not ready, and works as soon as Kafka is there; when Kafka goes away later, it goes on where it
 // was.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@
 // else is sent to it.
 
 import Foundation
+import ScenarioSupport
 import TestSupport
 import Testing
 

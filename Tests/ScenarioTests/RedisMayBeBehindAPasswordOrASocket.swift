@@ -2,6 +2,7 @@
 // secret is ever seen in logs or pages.
 
 import RedisLink
+import ScenarioSupport
 import TestSupport
 import Testing
 

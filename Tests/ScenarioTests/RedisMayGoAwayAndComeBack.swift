@@ -2,6 +2,7 @@
 // ready; when Redis is back, with all it had or without its tail, every read state is again the
 // fold of the log.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -42,6 +42,17 @@ import Testing
             read: 9, last: 10, unread: 1, mentions: 1)
     }
 
+    /// A snapshot may know of newer messages than the channel does.
+    @Test func snapshotsTellOfMessages() throws {
+        expect(
+            try fold(
+                #""message_sent":{"message_id":"10"}"#,
+                #""op_id":"40","marked_unread":{"message_id":"10","unread":["#
+                    + #"{"message_id":"10","mention":false},"#
+                    + #"{"message_id":"30","mention":false}]}"#),
+            read: 9, last: 30, unread: 2, mentions: 0)
+    }
+
     /// A deleted message does not come back with a late `message_sent`.
     @Test func deletedStaysDeleted() throws {
         expect(

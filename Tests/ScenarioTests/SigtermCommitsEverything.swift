@@ -1,6 +1,7 @@
 // Rule: SIGTERM ends a worker within its budget with exit code 0 and everything that it has
 // applied in Redis; the next one replays nothing of it.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 // Rule: with a window smaller than a backlog an answer is either the fold of the log or says that
 // it is not exact, and then its counts are upper bounds.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 
@@ -29,7 +30,7 @@ import Testing
         try scenario.publish(TraceSlice.lines(), as: "protobuf")
         try scenario.publish(Self.backlogs)
         let worker = try scenario.start(["--window", "\(window)", "--cache-states", "300"])
-        let inexact = try scenario.expectAnswers(judge: Scenario.isEqualOrBound)
+        let inexact = try scenario.expectAnswers(judge: Comparison.isEqualOrBound)
         // Otherwise this would not show anything about small windows.
         #expect(inexact >= 4)
         #expect(inexact < scenario.fold.all.count / 2)

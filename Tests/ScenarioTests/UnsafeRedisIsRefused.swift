@@ -1,6 +1,7 @@
 // Rule: a Redis that throws keys away, or forgets all at a restart, is refused with exit code 3
 // and the setting's name, unless the operator insists.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

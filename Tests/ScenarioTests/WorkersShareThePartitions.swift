@@ -1,6 +1,7 @@
 // Rule: workers of one group share the partitions; whoever comes or goes, no partition is left
 // without an owner, and every read state is the fold of the log.
 
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 // A throwaway redis-server from PATH, in a folder of its own. Starting one takes some 20 ms, so
 // every test has its own and none sees another's keys.
 
+import Foundation
 import Glibc
 import Synchronization
 
@@ -102,6 +103,65 @@ package final class RedisServer: Sendable {
     /// Stops the process as it is: connections stay open, nothing is answered.
     package func pause() { process.withLock { $0?.pause() } }
     package func resume() { process.withLock { $0?.resume() } }
+
+    // MARK: What may be lost
+
+    /// `kill -9` and a start without the newest `bytes` of what was written: what a crash of the
+    /// machine may take from an append-only file.
+    package func restart(losing bytes: Int) throws {
+        kill()
+        try cutLog(by: bytes)
+        try start()
+    }
+
+    /// Takes the newest `bytes` from the append-only file of a server that was killed.
+    package func cutLog(by bytes: Int) throws {
+        precondition(process.withLock { $0 == nil }, "it is still being written")
+        let files = try FileManager.default.contentsOfDirectory(atPath: logFolder)
+        // Only the newest of its parts is being written; their numbers grow.
+        let parts = files.filter { $0.hasSuffix(".incr.aof") }
+        guard
+            let newest = parts.max(by: { $0.compare($1, options: .numeric) == .orderedAscending })
+        else { return }
+        let path = "\(logFolder)/\(newest)"
+        var status = stat()
+        guard stat(path, &status) == 0 else { return }
+        truncate(path, max(0, status.st_size - bytes))
+    }
+
+    /// Makes a replica that has all of this server's data when this returns, and follows it.
+    package func replica() throws -> RedisServer {
+        precondition(options.password == nil && options.users.isEmpty)
+        let replica = try RedisServer {
+            $0 = options
+            $0.settings["replicaof"] = "127.0.0.1 \(port)"
+            $0.settings["repl-diskless-sync-delay"] = "0"
+        }
+        try waitUntil("a replica in step", seen: (try? replica.cli("INFO", "replication")) ?? "") {
+            let text = try replica.cli("INFO", "replication")
+            let state = try replica.cli("INFO", "persistence")
+            // Its own append-only file is written anew after the first copy.
+            return text.contains("master_link_status:up")
+                && state.contains("aof_rewrite_in_progress:0")
+                && state.contains("aof_rewrite_scheduled:0")
+        }
+        return replica
+    }
+
+    /// A replica stops following: what its primary writes from now on, it lacks.
+    package func stopFollowing() throws { try cli("REPLICAOF", "NO", "ONE") }
+
+    /// This server dies, and a replica takes its place: its data, at this server's address.
+    package func fail(over replica: RedisServer) throws {
+        kill()
+        try replica.cli("CONFIG", "SET", "appendfsync", "always")
+        replica.kill()
+        try FileManager.default.removeItem(atPath: logFolder)
+        try FileManager.default.moveItem(atPath: replica.logFolder, toPath: logFolder)
+        try start()
+    }
+
+    private var logFolder: String { folder.file("appendonlydir") }
 
     // MARK: Data
 

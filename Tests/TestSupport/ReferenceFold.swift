@@ -162,6 +162,8 @@ private struct State {
         unread = unread.filter { $0.key > lastRead }
         for entry in marked.list("unread") {
             let id = entry.number("message_id")
+            // Who was there is counted or not, but the channel has come this far.
+            lastMessage = max(lastMessage, id)
             if id > lastRead, !removed.contains(id) { unread[id] = entry.flag("mention") }
         }
         if own > op { advance(to: own) }

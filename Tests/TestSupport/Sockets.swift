@@ -82,9 +82,9 @@ private func connected(to server: ServerAddress, timeout: Duration) -> Int32? {
 }
 
 /// Children must not inherit the sockets of tests.
-private let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
+let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
 
-private func withAddress<Result>(
+func withAddress<Result>(
     _ server: ServerAddress, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
 ) -> Result {
     switch server {

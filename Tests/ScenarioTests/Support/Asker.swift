@@ -5,6 +5,7 @@ import Foundation
 import ReadStateCore
 import ReadStateWire
 import RedisLink
+import ScenarioSupport
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 // Records as no decent producer would make them, and a look at what is in a topic.
 
 import KafkaLog
+import ScenarioSupport
 import TestSupport
 import Testing
 

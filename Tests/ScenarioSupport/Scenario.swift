@@ -3,13 +3,13 @@
 // embedded broker where a scenario is to run without one; the workers are the real program.
 
 import Foundation
-import KafkaLog
+package import KafkaLog
 import ReadStateCore
-import RedisLink
-import TestSupport
+package import RedisLink
+package import TestSupport
 
 /// Where a scenario's events come from.
-enum Broker: Sendable {
+package enum Broker: Sendable {
     /// The Apache Kafka of this test process.
     case kafka
     /// One that a scenario may hurt.
@@ -19,24 +19,24 @@ enum Broker: Sendable {
 }
 
 /// One scenario's surroundings. Ends and deletes all of it with its last reference.
-final class Scenario {
-    let topic: String
-    let group: String
-    let bootstrap: String
-    let redis: RedisServer
-    let keys: Keys
-    let partitions: Int32
+package final class Scenario {
+    package let topic: String
+    package let group: String
+    package let bootstrap: String
+    package let redis: RedisServer
+    package let keys: Keys
+    package let partitions: Int32
     /// The fold of what was published.
-    private(set) var fold = ReferenceFold()
+    package private(set) var fold = ReferenceFold()
     /// The last offset of each partition that something was published to.
-    private(set) var ends: [Int32: Int64] = [:]
+    package private(set) var ends: [Int32: Int64] = [:]
     /// The embedded broker's process.
-    let embedded: ReadStatesProgram?
+    package let embedded: ReadStatesProgram?
     /// The database that the workers were told to use.
-    var database = 0
+    package var database = 0
 
     /// `name` begins the names of topic, group and namespace.
-    init(
+    package init(
         _ name: String, on broker: Broker = .kafka, partitions: Int32 = 4,
         topicSettings: [String: String] = [:], withDeadLetters: Bool = true,
         redis change: (inout RedisServer.Options) -> Void = { _ in }
@@ -68,12 +68,12 @@ final class Scenario {
         }
     }
 
-    var deadLetterTopic: String { "\(topic).dlq" }
+    package var deadLetterTopic: String { "\(topic).dlq" }
 
-    var kafka: KafkaSettings { KafkaSettings(bootstrapServers: bootstrap, topic: topic) }
+    package var kafka: KafkaSettings { KafkaSettings(bootstrapServers: bootstrap, topic: topic) }
 
     /// Makes a topic on this scenario's Kafka.
-    func createTopic(
+    package func createTopic(
         _ name: String, partitions: Int32 = 1, settings: [String: String] = [:]
     ) throws {
         try TopicAdmin(kafka).create(
@@ -81,21 +81,28 @@ final class Scenario {
             configuration: settings.map { (key: $0.key, value: $0.value) }, within: .seconds(60))
     }
 
-    func partition(of user: UInt64) -> Int32 {
+    package func partition(of user: UInt64) -> Int32 {
         Partitioning.partition(of: UserID(user), count: partitions).rawValue
     }
 
-    func requests(_ partition: Int32) -> String { keys.partition(partition).requests }
+    package func requests(_ partition: Int32) -> String { keys.partition(partition).requests }
 
-    func address() throws -> RedisAddress {
+    package func address() throws -> RedisAddress {
         try RedisAddress(
             parsing: "\(redis.socketURL)?db=\(database)", password: redis.options.password)
+    }
+
+    /// For comparing this scenario's read states with a fold.
+    package func comparison() throws -> Comparison {
+        Comparison(try address(), keys, partitions: partitions)
     }
 
     // MARK: Events
 
     /// Publishes events in their JSON form with `readstates publish`, and folds them.
-    func publish(_ lines: some Sequence<some StringProtocol>, as encoding: String = "json") throws {
+    package func publish(
+        _ lines: some Sequence<some StringProtocol>, as encoding: String = "json"
+    ) throws {
         var input = ""
         for line in lines {
             input += line
@@ -114,13 +121,13 @@ final class Scenario {
     }
 
     /// An event that was published in another way, at this place of its user's partition.
-    func note(_ line: String, user: UInt64, at offset: Int64) throws {
+    package func note(_ line: String, user: UInt64, at offset: Int64) throws {
         try fold.apply(line: line)
         reached(offset, in: partition(of: user))
     }
 
     /// The partition's log reaches at least so far.
-    func reached(_ offset: Int64, in partition: Int32) {
+    package func reached(_ offset: Int64, in partition: Int32) {
         ends[partition] = max(ends[partition] ?? -1, offset)
     }
 
@@ -128,7 +135,7 @@ final class Scenario {
 
     /// What a worker of this scenario is started with. The fold knows no window, so the default is
     /// the largest there is; small intervals keep scenarios short.
-    func arguments(_ further: [String] = []) -> [String] {
+    package func arguments(_ further: [String] = []) -> [String] {
         [
             "--group", group, "--namespace", keys.namespace, "--cache-memory", "64MB",
         ] + Self.defaults.filter { !further.contains($0.0) }.flatMap { [$0.0, $0.1] }
@@ -139,20 +146,22 @@ final class Scenario {
     private static let defaults = [("--window", "1000"), ("--flush-interval", "500ms")]
 
     /// Starts a worker without waiting for anything.
-    func launch(_ further: [String] = [], redis: String? = nil) throws -> ReadStatesProgram {
+    package func launch(
+        _ further: [String] = [], redis: String? = nil
+    ) throws -> ReadStatesProgram {
         try ReadStatesProgram.worker(
             kafka: bootstrap, redis: redis ?? self.redis.url, topic: topic, arguments(further))
     }
 
     /// Starts a worker and waits until it is ready.
-    func start(_ further: [String] = []) throws -> ReadStatesProgram {
+    package func start(_ further: [String] = []) throws -> ReadStatesProgram {
         let worker = try launch(further)
         try worker.waitUntilReady()
         return worker
     }
 
     /// Runs a worker that is expected to end by itself.
-    func run(_ further: [String], redis: String? = nil) throws -> ChildProcess.Result {
+    package func run(_ further: [String], redis: String? = nil) throws -> ChildProcess.Result {
         let worker = try launch(further, redis: redis)
         let ending = try worker.process.wait()
         return ChildProcess.Result(
@@ -162,13 +171,13 @@ final class Scenario {
 
 extension ReadStatesProgram {
     /// SIGTERM, and how it ended.
-    func stop() throws -> ChildProcess.Ending {
+    package func stop() throws -> ChildProcess.Ending {
         process.terminate()
         return try process.wait()
     }
 
     /// Waits until the metrics satisfy a condition.
-    func waitForMetrics(_ what: String, _ holds: (Metrics) -> Bool) throws {
+    package func waitForMetrics(_ what: String, _ holds: (Metrics) -> Bool) throws {
         try waitUntil(what, seen: self.process.tail) { holds(try metrics()) }
     }
 }
