@@ -30,6 +30,10 @@ final class ShardPartition {
     /// Dead letters that could not be produced yet; while there are any, the partition is not read.
     var failedLetters: Set<Offset> = []
 
+    /// What was found in the store that this program did not write, and until when to tell of it: a
+    /// new attempt comes before that.
+    var damage: (text: String, until: Instant)?
+
     /// Requests for it are taken.
     var isAnswering: Bool { engine.phase == .owned && revokeDeadline == nil }
 
