@@ -86,6 +86,7 @@ extension Simulation {
         station.isRevoking = false
         station.startAt = nil
         station.isRefused = false
+        forgetLetters(station, worker)
         giveBack(station.engine.letGo(), station.partition, worker)
     }
 
@@ -183,7 +184,8 @@ extension Simulation {
 
     private func read(_ station: Station, _ worker: Worker) -> Bool {
         let partition = station.partition
-        guard station.isAssigned, station.engine.wantsEvents, station.readAt < logEnd[partition]
+        guard station.isAssigned, station.engine.wantsEvents, station.failedLetters.isEmpty,
+            station.readAt < logEnd[partition]
         else { return false }
         guard station.readAt >= logStart[partition] else {
             isUnreachable[partition] = true
@@ -234,18 +236,31 @@ extension Simulation {
         }
     }
 
+    /// A dead letter is in its topic, or cannot be produced now: then it is tried again, and its
+    /// partition is not read on meanwhile.
     private func takeDeadLetterAck(_ worker: Worker) -> Bool {
         guard !worker.deadLetters.isEmpty else { return false }
         let (partition, offset) = worker.deadLetters.removeFirst()
         let station = worker.stations[partition]
         if strikes(.deadLetterFailed) {
-            worker.deadLetters.removeAll { $0.partition == partition }
-            // Whatever the phase: a cache that was kept would wait for it for ever.
-            drop(station, .deadLetter)
+            trace("partition \(partition) stops: its letter \(offset) cannot be produced")
+            station.failedLetters.insert(offset)
+            worker.deadLetters.append((partition, offset))
             return true
         }
         stored[partition].insert(offset)
+        station.failedLetters.remove(offset)
         if effect(worker) { station.engine.deadLetterStored(Offset(offset)) }
         return true
+    }
+
+    /// Whoever produces the letters forgets those of a partition that was let go; what is already
+    /// on its way may still be acknowledged.
+    private func forgetLetters(_ station: Station, _ worker: Worker) {
+        worker.deadLetters.removeAll {
+            $0.partition == station.partition
+                && (station.failedLetters.contains($0.offset) || random.chance(500))
+        }
+        station.failedLetters.removeAll()
     }
 }

@@ -30,6 +30,8 @@ final class Station {
     var token: OwnerToken?
     var unanswered: [OwnerToken] = []
     var mayClaimAt = Instant(milliseconds: 0)
+    /// Dead letters that could not be produced: nothing is read until they are.
+    var failedLetters: Set<Int64> = []
     /// Redis said that somebody else owns the partition, and no claim succeeded since.
     var isRefused = false
 

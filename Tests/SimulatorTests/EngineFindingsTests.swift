@@ -93,6 +93,19 @@ private func states(_ engine: inout PartitionEngine, of user: CommitUser) -> [Re
         #expect(engine.position == Offset(5))
     }
 
+    @Test("A partition that is let go with a dead letter open keeps no cache to pass its record")
+    func letGoWithAnOpenLetter() {
+        var engine = startedEngine()
+        engine.deadLetter(at: Offset(0))
+        apply(&engine, [sent(1, 1)], upTo: 2)
+        _ = engine.letGo()
+        engine.claimSent(token(2))
+        let outcome = engine.claimed(
+            token(2),
+            StoredClaim(owner: token(1), position: nil, number: .zero, fingerprint: nil))
+        #expect(outcome == .restart(at: nil))
+    }
+
     @Test(
         "A claim whose answer was lost does not vouch for the cache when it is found in the store")
     func unansweredClaim() {

@@ -72,8 +72,6 @@ package enum Refusal: String, Hashable, Sendable {
     case rolledBack = "rolled_back"
     /// A stored state could not be read: stay away until someone has looked.
     case corrupt
-    /// A dead letter could not be produced.
-    case deadLetter = "dead_letter"
     /// The log does not continue where it should: the range from the position on is gone.
     case log
 }

@@ -72,11 +72,13 @@ extension PartitionEngine {
     }
 
     /// The partition is let go (revoked). The cache stays, in case the partition comes back before
-    /// anyone else took it; the questions go back to where they came from.
+    /// anyone else took it; the questions go back to where they came from. With dead letters open
+    /// nothing stays: whoever produces them forgets them now, and a kept cache would never come to
+    /// their records again.
     package mutating func letGo() -> [Ticket] {
         cancelLoads()
         isFlushing = false
-        if phase != .owned { dropStates() }
+        if phase != .owned || deadLetters.count > 0 { dropStates() }
         phase = .unclaimed
         return questions.takeAll()
     }

@@ -157,7 +157,7 @@ extension PartitionEngine {
         case .unclaimed, .refused(.rolledBack): return .now
         case .claiming, .claimed, .owned: return .none
         case .refused(.fenced): return .afterConfirmation
-        case .refused(.corrupt), .refused(.deadLetter), .refused(.log): return .afterPause
+        case .refused(.corrupt), .refused(.log): return .afterPause
         }
     }
 }

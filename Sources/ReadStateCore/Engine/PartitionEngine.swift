@@ -190,7 +190,7 @@ package struct PartitionEngine: ~Copyable {
         switch refusal {
         case .fenced: counters.fenced += 1
         case .rolledBack: counters.rolledBack += 1
-        case .corrupt, .deadLetter, .log: break
+        case .corrupt, .log: break
         }
         dropStates()
         phase = .refused(refusal)
