@@ -45,7 +45,7 @@ final class Chaos {
     static let mostWorkers = 4
     private static let betweenChecks: Duration = .seconds(45)
     /// How long everything may take to be in order again once nothing is done to it any more.
-    private static let recovery: Duration = .seconds(120)
+    private static let recovery: Duration = .seconds(240)
 
     let scenario: Scenario
     let proxy: SlowProxy

@@ -31,6 +31,8 @@ extension PartitionEngine {
             counters.claimsKept += 1
             return .resume(at: next)
         }
+        // Commit numbers only grow, whoever commits: the store has lost some of them.
+        if token != nil, stored.number < acknowledged { counters.rolledBack += 1 }
         dropStates()
         token = newToken
         acknowledged = stored.number

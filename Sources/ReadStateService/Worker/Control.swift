@@ -4,10 +4,12 @@
 
 import KafkaLog
 import ReadStateCore
+import RedisLink
 
 /// What the control thread is made with.
 struct ControlSettings: Sendable {
     var kafka: KafkaSettings
+    var keys: Keys
     var deadLetterTopic: String
     var capacity: CacheCapacity
     var revokeBudget: Duration
@@ -225,13 +227,7 @@ extension Control {
         switch place {
         case .good(let offset): start(question, at: offset)
         case .gone(let from, let to):
-            logger.error(
-                "log_range_gone",
-                [
-                    "partition": partition, "from": .number(from.rawValue),
-                    "to": .number(to.previous.rawValue),
-                    "advice": "events in this range were deleted before they were applied",
-                ])
+            tellGone(id, from: from, to: to)
             status.note(gone: id, from: from, to: to)
             shard(of: id).post(.cannotBegin(id, claim: question.claim))
         case .anotherTopic(let reason):
@@ -244,6 +240,20 @@ extension Control {
                 "log_unreachable", ["partition": partition, "error": .text("\(error)")])
             unplaced.append(question)
         }
+    }
+
+    /// Says what is lost, and how an operator has the partition go on without it.
+    private func tellGone(_ id: PartitionID, from: Offset, to: Offset) {
+        let key = settings.keys.partition(id.rawValue).position
+        logger.error(
+            "log_range_gone",
+            [
+                "partition": .number(Int64(id.rawValue)), "from": .number(from.rawValue),
+                "to": .number(to.previous.rawValue),
+                "advice": .text(
+                    "events in this range were deleted before they were applied; to go on without "
+                        + "them, tell Redis: HSET \(key) offset \(to.rawValue)"),
+            ])
     }
 
     private func start(_ question: PlaceQuestion, at offset: Offset) {

@@ -92,7 +92,12 @@ extension Shard {
     ) {
         guard partition.engine.awaits(token) else { return }
         partition.isTouched = true
-        switch partition.engine.claimed(token, StoredClaim(claim)) {
+        let rollbacks = partition.engine.counters.rolledBack
+        let outcome = partition.engine.claimed(token, StoredClaim(claim))
+        if partition.engine.counters.rolledBack > rollbacks {
+            tellRefusal(partition, .rolledBack, "claim")
+        }
+        switch outcome {
         case .resume(let offset):
             logger.info(
                 "partition_resumed",

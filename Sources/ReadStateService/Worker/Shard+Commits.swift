@@ -47,7 +47,8 @@ extension Shard {
                 do throws(RedisLinkError) {
                     finishClaim(partition, token, try ClaimReply(reply))
                 } catch {
-                    claimFailed(partition, token, error, now: now)
+                    let named = error.naming(partition.keys.position)
+                    claimFailed(partition, token, named, now: now)
                 }
             case .commit(let partition, let token, let number, let sent):
                 guard partition.engine.holds(token) else { continue }
@@ -68,15 +69,20 @@ extension Shard {
 
     /// Drops what the engine holds, saying so.
     func refuse(_ partition: ShardPartition, _ refusal: Refusal, _ during: StaticString) {
+        tellRefusal(partition, refusal, during)
+        detachQueue(partition)
+        partition.engine.refuse(refusal)
+        partition.isTouched = true
+    }
+
+    /// Says that the partition was refused, and while doing what.
+    func tellRefusal(_ partition: ShardPartition, _ refusal: Refusal, _ during: StaticString) {
         logger.warning(
             "partition_refused",
             [
                 "partition": .number(Int64(partition.id.rawValue)),
                 "reason": .text(refusal.rawValue), "during": .text("\(during)"),
             ])
-        detachQueue(partition)
-        partition.engine.refuse(refusal)
-        partition.isTouched = true
     }
 
     private func claimFailed(
@@ -86,7 +92,7 @@ extension Shard {
         log(partition, "claim_failed", error)
         guard partition.engine.awaits(token) else { return }
         partition.engine.connectionLost()
-        partition.retryAt = now.advanced(byMilliseconds: 1_000)
+        pause(partition, after: error, now: now)
     }
 
     /// The store would not take a commit for a reason of its own (out of memory, read-only, no

@@ -43,10 +43,14 @@ extension Shard {
             return detachQueue(partition)
         }
         for user in load.users {
-            guard let stored = try reply.nextUser() else {
-                throw RedisLinkError(.request, .protocolViolation, "a load lacks users")
+            do throws(RedisLinkError) {
+                guard let stored = try reply.nextUser() else {
+                    throw RedisLinkError(.request, .protocolViolation, "a load lacks users")
+                }
+                try install(user, stored, in: partition, now: now)
+            } catch {
+                throw error.naming(partition.keys.user(user.rawValue))
             }
-            try install(user, stored, in: partition, now: now)
         }
         partition.engine.loadsInstalled()
     }
@@ -59,7 +63,7 @@ extension Shard {
         for index in 0..<stored.count where stored.name(index).isHeader {
             var header = ReadStateWire.StoredUser(appliedOffset: .zero)
             guard header.decode(stored.value(index)) == nil else {
-                throw corrupt(partition, user, "@")
+                throw corrupt("@")
             }
             applied = header.appliedOffset.next
         }
@@ -77,15 +81,11 @@ extension Shard {
                 add(ChannelID(channel), scratch)
             }
         }
-        if let unreadable { throw corrupt(partition, user, unreadable) }
+        if let unreadable { throw corrupt(unreadable) }
     }
 
-    private func corrupt(
-        _ partition: ShardPartition, _ user: UserID, _ field: String
-    ) -> RedisLinkError {
-        RedisLinkError(
-            .request, .corrupt, "field \(field) is not a stored read state",
-            key: partition.keys.user(user.rawValue))
+    private func corrupt(_ field: String) -> RedisLinkError {
+        RedisLinkError(.request, .corrupt, "field \(field) is not a stored read state")
     }
 
     /// A load that failed is tried again on a new claim; one that found what this program did not
@@ -93,12 +93,23 @@ extension Shard {
     private func loadFailed(_ partition: ShardPartition, _ error: RedisLinkError, now: Instant) {
         log(partition, "load_failed", error)
         counters.loadFailures += 1
-        partition.retryAt = now.advanced(byMilliseconds: error.isRetriable ? 1_000 : 5_000)
+        pause(partition, after: error, now: now)
         // What does not mend itself may have come up half way through a load: all of it is dropped.
         if error.isRetriable {
             partition.engine.connectionLost()
         } else {
             refuse(partition, .corrupt, "load")
+        }
+    }
+}
+
+extension Shard {
+    /// Puts the next attempt off: longer for what does not mend itself, and that is told on the
+    /// worker's pages.
+    func pause(_ partition: ShardPartition, after error: RedisLinkError, now: Instant) {
+        partition.retryAt = now.advanced(byMilliseconds: error.isRetriable ? 1_000 : 5_000)
+        if !error.isRetriable {
+            partition.damage = ("\(error)", now.advanced(byMilliseconds: 8_000))
         }
     }
 }

@@ -32,6 +32,9 @@ final class ShardPartition {
 
     /// Its list of requests was among those to wait on when they were last looked through.
     var isListed = false
+    /// What was found in the store that this program did not write, and until when to tell of it: a
+    /// new attempt comes before that.
+    var damage: (text: String, until: Instant)?
 
     /// Requests for it are taken.
     var isAnswering: Bool { engine.phase == .owned && revokeDeadline == nil }

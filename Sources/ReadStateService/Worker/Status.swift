@@ -48,6 +48,8 @@ struct PartitionStatus: Sendable {
     var lastCommitAge: Int64?
     /// The oldest dead letter that cannot be produced; it stops the partition.
     var failedLetter: Offset?
+    /// Why the partition is stopped, if what is stored of it cannot be read.
+    var damage: String?
     /// The end of the log as the last fetch told it.
     var end: Offset?
 
@@ -93,6 +95,7 @@ extension ShardPartition {
             parkedEvents: engine.parkedWeight, waitingQuestions: engine.waitingQuestions,
             counters: engine.counters,
             lastCommitAge: lastCommit.map { now.milliseconds - $0.milliseconds },
-            failedLetter: failedLetters.min())
+            failedLetter: failedLetters.min(),
+            damage: damage.flatMap { now < $0.until ? $0.text : nil })
     }
 }

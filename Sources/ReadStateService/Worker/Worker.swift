@@ -143,7 +143,8 @@ private struct Worker {
 
     private var controlSettings: ControlSettings {
         ControlSettings(
-            kafka: kafka, deadLetterTopic: settings.kafka.deadLetterTopic, capacity: capacity,
+            kafka: kafka, keys: keys, deadLetterTopic: settings.kafka.deadLetterTopic,
+            capacity: capacity,
             revokeBudget: settings.process.revokeBudget,
             shutdownBudget: settings.process.shutdownBudget)
     }

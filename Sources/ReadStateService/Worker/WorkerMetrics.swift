@@ -149,6 +149,9 @@ private let answerTime = Metric(
 private let commitTime = Metric(
     .histogram, "commit_seconds", "From a commit's being sent to its acknowledgement.")
 private let ready = Metric(.gauge, "ready", "1 while the worker is ready.")
+private let goneOffsets = Metric(
+    .gauge, "partition_gone_offsets",
+    "Offsets that left the log before they were applied; the partition waits for an operator.")
 private let kafkaErrors = Metric(
     .counter, "kafka_errors_total", "Errors that the Kafka client reported.")
 
@@ -156,11 +159,14 @@ private let kafkaErrors = Metric(
 func addWorkerMetrics(_ status: WorkerStatus, to exposition: inout Exposition) {
     exposition.add(ready, status.unreadiness == nil ? 1 : 0)
     exposition.add(kafkaErrors, status.control.kafkaErrors)
+    let gone = status.control.gone
     for partition in status.partitions {
         let labels: Exposition.Labels = ["partition": "\(partition.id.rawValue)"]
         for (metric, value) in partitionGauges {
             if let value = value(partition) { exposition.add(metric, value, labels) }
         }
+        let range = partition.isAssigned ? gone[partition.id] : nil
+        exposition.add(goneOffsets, range.map { $0.to.rawValue - $0.from.rawValue } ?? 0, labels)
         for (metric, value) in partitionCounters {
             exposition.add(metric, value(partition.counters), labels)
         }

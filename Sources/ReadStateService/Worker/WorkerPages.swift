@@ -53,6 +53,7 @@ private func write(
     if let offset = partition.failedLetter {
         json.member("failed_dead_letter", LogValue(offset.rawValue))
     }
+    if let damage = partition.damage { json.member("damage", .text(damage)) }
     if let age = partition.lastCommitAge { json.member("last_commit_ms_ago", LogValue(age)) }
     if let gone {
         json.member("gone_from", LogValue(gone.from.rawValue))

@@ -110,6 +110,9 @@ final class WorkerStatus: Sendable {
         guard control.hasJoined else { return control.kafkaError ?? "joining the group" }
         let partitions = partitions
         for partition in partitions where partition.isAssigned {
+            if let damage = partition.damage {
+                return "partition \(partition.id.rawValue) is stopped: \(damage)"
+            }
             guard let offset = partition.failedLetter else { continue }
             return "partition \(partition.id.rawValue) is stopped: the dead letter of offset "
                 + "\(offset.rawValue) cannot be produced"

@@ -1,0 +1,70 @@
+// Rule: partitions that go to another worker with thousands of dirty users are committed within the
+// budget, and the next owner replays nothing; where the budget is too short for that, they are let
+// go as they are, and the next owner replays the rest. Nothing is lost either way.
+
+import ScenarioSupport
+import TestSupport
+import Testing
+
+@Suite(.ownThreads, .enabled(if: KafkaServer.isAvailable))
+struct DirtyUsersAreHandedOver {
+    private static let users = 4_000
+
+    /// Time enough: everything is committed before the partitions change hands.
+    @Test(arguments: ["range", "cooperative-sticky"])
+    func withinTheBudget(_ strategy: String) throws {
+        let scenario = try Scenario("handed-\(strategy)")
+        let (first, second) = try handOver(scenario, strategy, budget: "20s")
+        #expect(!first.process.errors.contains("partition_let_go_dirty"))
+        let metrics = try second.metrics()
+        #expect(metrics.sum("readstates_events_included_total") == 0)
+        try finish(scenario, first, second)
+    }
+
+    /// A millisecond is not enough for any of it.
+    @Test(arguments: ["range", "cooperative-sticky"])
+    func beyondTheBudget(_ strategy: String) throws {
+        let scenario = try Scenario("dropped-\(strategy)")
+        let (first, second) = try handOver(scenario, strategy, budget: "1ms")
+        #expect(first.process.errors.contains("partition_let_go_dirty"))
+        try finish(scenario, first, second)
+    }
+
+    /// A worker with nothing committed, and a second one that has taken over a share of it.
+    private func handOver(
+        _ scenario: Scenario, _ strategy: String, budget: String
+    ) throws -> (ReadStatesProgram, ReadStatesProgram) {
+        let arguments = [
+            "--flush-interval", "1h", "--revoke-budget", budget,
+            "--kafka-property", "partition.assignment.strategy=\(strategy)",
+        ]
+        let first = try scenario.start(arguments)
+        try scenario.publish(ManyUsers.lines(Self.users))
+        try first.waitForMetrics("dirty users") {
+            $0.sum("readstates_dirty_users") == Double(Self.users)
+        }
+        #expect(try scenario.storedPositions().isEmpty)
+        let second = try scenario.launch(arguments)
+        _ = try second.process.waitForLine("a partition that was taken over") {
+            $0.contains("partition_started")
+        }
+        try first.waitUntilReady()
+        try second.waitUntilReady()
+        return (first, second)
+    }
+
+    private func finish(
+        _ scenario: Scenario, _ first: ReadStatesProgram, _ second: ReadStatesProgram
+    ) throws {
+        try scenario.expectAnswers()
+        try scenario.publish(ManyUsers.moreLines(Self.users))
+        try scenario.expectAnswers()
+        #expect(try first.stop() == .exit(0))
+        #expect(try second.stop() == .exit(0))
+        // What the first one could not commit in its last moments, a third one replays.
+        let third = try scenario.start()
+        try scenario.expectAnswers()
+        #expect(try third.stop() == .exit(0))
+        try scenario.expectStored()
+    }
+}
