@@ -115,8 +115,8 @@ extension KafkaDefault {
             "max.partition.fetch.bytes", "262144", [.reader],
             """
             fairness between partitions of one fetch (larger records still arrive), and what one \
-            reply becomes as records: with 1 MiB a bare reader took 53 MB and 1.15 µs an event, \
-            with 256 KiB 23 MB and 0.94; a worker of 1.6 million states 146 and 126 MB
+            reply becomes as records: with 1 MiB a bare reader took 53 to 82 MB, with 256 KiB \
+            23 MB; a worker of 1.6 million states 146 and 126 MB
             """),
         KafkaDefault(
             "queued.min.messages", "20000", [.reader],
