@@ -26,6 +26,8 @@ struct Shape {
 
 /// What a peer needed for a shape.
 struct Outcome {
+    /// For an event: of the fastest piece, and of all that was measured.
+    var fastest = Double.infinity
     var nanoseconds = 0.0
     var bytesPerState = 0.0
     var states = 0
@@ -68,6 +70,7 @@ func measure<P: Peer & ~Copyable>(
         done += perRound
         guard done > shape.events else { continue }
         allocations += cbench_allocations() - allocated
+        outcome.fastest = min(outcome.fastest, time / Double(perRound))
         outcome.nanoseconds += time
         measured += Double(perRound)
     }

@@ -19,7 +19,7 @@ func measureScale() {
             }
             print(
                 "  " + "\(shape.name), \(isHuge ? "huge" : "ordinary") pages".padding(34),
-                rounded(outcome.fastest).leading(8), rounded(outcome.mean).leading(8),
+                rounded(outcome.fastest).leading(8), rounded(outcome.nanoseconds).leading(8),
                 rounded(outcome.bytesPerState).leading(8), "\(outcome.states)".leading(12))
         }
     }
