@@ -157,7 +157,9 @@ final class Chaos {
                 throw ChaosFailure(description: "worker \(worker.number) ended: \(ending)")
             }
             if worker.mustEndBy != nil {
-                guard ending == .exit(0) else {
+                // Before its first words a process has nothing to lose, and dies like any other.
+                let hasBegun = !worker.program.process.errors.isEmpty
+                guard ending == .exit(0) || (ending == .signal(SIGTERM) && !hasBegun) else {
                     throw ChaosFailure(
                         description: "worker \(worker.number), told to end, ended: \(ending)")
                 }
