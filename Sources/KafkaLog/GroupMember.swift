@@ -138,8 +138,17 @@ package struct GroupMember: ~Copyable {
             }
             acknowledgeRevocation()
         }
+        if assignment == 0, rd_kafka_version() < Self.destroysUnassigned {
+            handle.abandon()
+            return true
+        }
         return handle.destroy(within: .milliseconds(deadline.remainingMilliseconds()))
     }
+
+    /// Before 2.3.0 librdkafka aborts the process where a cooperative member is destroyed between
+    /// its join and its first assignment (librdkafka, issue 4312). Such a one has left its group,
+    /// and is given up.
+    private static let destroysUnassigned: Int32 = 0x0203_0000
 
     /// "COOPERATIVE", "EAGER", or "NONE" before the first join.
     private var isCooperative: Bool {

@@ -1,3 +1,6 @@
+// What a shard knows of one of its partitions beside the engine: names, queue, deadlines, and what
+// keeps it from going on.
+
 import KafkaLog
 import ReadStateCore
 import RedisLink
