@@ -92,6 +92,8 @@ struct Rounds {
     var fastest: Double { times[0] }
     var median: Double { times[times.count / 2] }
 
+    var last: String { rounded(outcomes[outcomes.count - 1].nanoseconds) }
+
     func show(against other: Rounds) {
         let last = outcomes[outcomes.count - 1]
         print(
@@ -128,6 +130,10 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool, baselines: Bool = true
             blind.outcomes.append(measure(shape, { cache(looksAhead: false) }))
             table.outcomes.append(measure(shape, { PlainTablePeer(users: shape.users) }))
             dictionaries.outcomes.append(measure(shape, { DictionaryPeer() }))
+            // Rounds take minutes at the larger shapes: what is known is told.
+            let times = [ours, blind, table, dictionaries].map(\.last)
+            print("  round \(ours.outcomes.count):", times.joined(separator: " "))
+            flush()
         }
         print("\(shape.name): processor ns an event, least and median of \(Rounds.count) rounds;")
         print("  the cache's share of that; bytes a state; allocations an event")
@@ -139,15 +145,9 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool, baselines: Bool = true
     }
 }
 
-/// A short run of the cache alone, to be counted by callgrind.
+/// A short run of the cache alone, to be counted by callgrind (which knows no `prepare`).
 func measureInstructions() {
     let shape = Shape(name: "1 M states", users: 101_000, events: 1 << 20)
-    let outcome = measure(
-        shape,
-        {
-            var runner = CacheRunner(window: 32)
-            runner.prepare(shape)
-            return runner
-        })
+    let outcome = measure(shape, { CacheRunner(window: 32) })
     print("\(2 * shape.events) events, \(outcome.states) states")
 }

@@ -100,6 +100,12 @@ extension String {
     }
 }
 
+/// What was printed is seen even if the program is stopped.
+func flush() {
+    // Every open stream.
+    fflush(nil)
+}
+
 func rounded(_ value: Double, _ digits: Int = 1) -> String {
     let scale = power(10, Double(digits))
     let number = (value * scale).rounded() / scale
