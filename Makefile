@@ -62,7 +62,7 @@ sanitize: install-deps ## tests under the address and the thread sanitizer; minu
 	    $(SWIFT) test --skip-build --disable-xctest --sanitize=thread \
 	    --scratch-path .build/thread --filter "ReadState(Core|Service)Tests"
 
-model: ## model-check the commit protocol; TLA2TOOLS=JAR, BOUNDS=quick|full, BUG="no fence"
+model: ## model-check the commit protocol; TLA2TOOLS=JAR, BOUNDS=quick|claims|full, BUG="no fence"
 	@scripts/model
 
 dist: install-deps ## dist/readstates.tar.gz: executable without need of a toolchain, unit, settings
