@@ -1,6 +1,8 @@
 // Looks at single records: which one is at this offset? For the question whether a topic is still
 // the one that the stored position belongs to.
 
+internal import CRdkafka
+
 /// A copy of a record.
 package struct ProbedRecord: Sendable {
     package var partition: Int32
@@ -18,10 +20,11 @@ package enum ProbeResult: Sendable {
     /// The record at the offset, or the first after it where compaction or a transaction left a
     /// gap.
     case record(ProbedRecord)
-    /// The log ends at or before the offset, or nothing but markers of transactions follows it.
+    /// The log ends at or before the offset.
     case nothingThere
-    /// `.outOfRange` if the log begins after the offset or ends before it; anything else as it
-    /// came.
+    /// `.outOfRange` if the log begins after the offset or ends before it; `.retriable` if no record
+    /// came in time, as while brokers are away, or where nothing but markers of transactions
+    /// follows; anything else as it came.
     case failed(KafkaLogError)
 }
 
@@ -61,6 +64,14 @@ private func look(
             results[look.index] = result
             return true
         }
+    }
+    // Silence says nothing about the log.
+    for look in open {
+        let position = positions[look.index]
+        results[look.index] = .failed(
+            .classify(
+                RD_KAFKA_RESP_ERR__TIMED_OUT, .probe, partition: position.partition,
+                offset: position.offset))
     }
     return results
 }
