@@ -22,9 +22,9 @@ package enum ProbeResult: Sendable {
     case record(ProbedRecord)
     /// The log ends at or before the offset.
     case nothingThere
-    /// `.outOfRange` if the log begins after the offset or ends before it; `.retriable` if no record
-    /// came in time, as while brokers are away, or where nothing but markers of transactions
-    /// follows; anything else as it came.
+    /// `.outOfRange` if the log begins after the offset or ends before it; `.retriable` if no
+    /// record came in time, as while brokers are away, or where nothing but markers of
+    /// transactions follows; anything else as it came.
     case failed(KafkaLogError)
 }
 
