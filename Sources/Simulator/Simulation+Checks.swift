@@ -177,7 +177,22 @@ extension Simulation {
             fail("request \(index) was neither answered nor given back")
         }
         for worker in workers {
-            for station in worker.stations { check(cacheOf: station) }
+            for station in worker.stations {
+                check(cacheOf: station)
+                checkCapacity(station)
+            }
+        }
+    }
+
+    /// At rest nobody is on the way out any more: the cache is within its capacity, or one user is
+    /// larger than all of it.
+    private func checkCapacity(_ station: Station) {
+        guard station.engine.phase == .owned, station.engine.isFlushed,
+            station.engine.residentUsers > 1
+        else { return }
+        let (states, bytes) = (station.engine.residentStates, station.engine.cacheBytes)
+        if states > plan.capacity.states || bytes > plan.capacity.bytes {
+            fail("\(states) states in \(bytes) bytes are held at rest, allowed: \(plan.capacity)")
         }
     }
 

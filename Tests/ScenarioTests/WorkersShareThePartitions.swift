@@ -88,8 +88,11 @@ import Testing
         let second = try scenario.start()
         try scenario.publish(lines.prefix(5_000))
         try scenario.expectAnswers()
-        let owners = try [first, second].map { try $0.metrics().sum("readstates_partition_owned") }
-        #expect(owners.sorted() == [0, 1])
+        var owners: [Double] = []
+        try waitUntil("one owner of two workers", seen: "\(owners)") {
+            owners = try [first, second].map { try $0.metrics().sum("readstates_partition_owned") }
+            return owners.sorted() == [0, 1]
+        }
         let (owner, spare) = owners[0] == 1 ? (first, second) : (second, first)
         #expect(try owner.stop() == .exit(0))
         try scenario.publish(lines.dropFirst(5_000).prefix(5_000))

@@ -1,5 +1,5 @@
-// Bugs that the simulator found, each as the shortest way to it. A seed means another run as soon
-// as the simulator changes; these do not.
+// Bugs that the simulator or a reader found, each as the shortest way to it. A seed means another
+// run as soon as the simulator changes; these do not.
 
 import ReadStateCore
 import Testing
@@ -211,6 +211,16 @@ private func install(_ engine: inout PartitionEngine, _ load: Load) {
         #expect(!isLoading)
         // One user stays, however large it is.
         #expect(engine.residentUsers == 1)
+    }
+
+    @Test("A smaller capacity is kept at once, in a partition to which nothing happens any more")
+    func smallerCapacity() throws {
+        var engine = startedEngine()
+        apply(&engine, (0..<4).map { sent($0, user: UInt64($0) + 1, 5) }, upTo: 4)
+        try engine.committed(nextCommit(&engine).number)
+        #expect(engine.residentUsers == 4)
+        engine.setCapacity(CacheCapacity(states: 2))
+        #expect(engine.residentUsers == 2)
     }
 
     @Test("The line of leaving users stays short, however often they are used and leave again")

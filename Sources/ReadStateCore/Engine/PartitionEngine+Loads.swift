@@ -88,10 +88,13 @@ extension PartitionEngine {
         loadingFree.append(index)
     }
 
-    /// Ends a run of `install`: makes room for what came in. Where questions waited for it, they
-    /// are answered first (`nextAnswer` makes room then): users that do not fit together would
-    /// otherwise push each other out, unanswered, and be loaded again for ever.
-    package mutating func loadsInstalled() {
+    /// Ends a run of `install`: makes room for what came in.
+    package mutating func loadsInstalled() { makeRoom() }
+
+    /// Evicts, but where questions have what they waited for they are answered first (`nextAnswer`
+    /// makes room then): users that do not fit together would otherwise push each other out,
+    /// unanswered, and be loaded again for ever.
+    mutating func makeRoom() {
         if !questions.hasReady { evict() }
     }
 

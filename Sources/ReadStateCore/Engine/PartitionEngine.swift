@@ -140,9 +140,11 @@ package struct PartitionEngine: ~Copyable {
         phase == .claiming && awaited == token
     }
 
-    /// Changes how much the cache may hold; what is too much leaves by and by.
+    /// Changes how much the cache may hold. What is too much leaves now, or once it is committed,
+    /// even if nothing else ever happens here: the memory is some other partition's share.
     package mutating func setCapacity(_ capacity: CacheCapacity) {
         self.capacity = capacity
+        if phase == .owned { makeRoom() }
     }
 
     /// Visits every resident user, with the first offset that its states do not include: for
