@@ -50,6 +50,12 @@ simulate: install-deps ## random faults against the engine: SEEDS=n of them, or 
 	$(RELEASE) --product readstates-simulate
 	.build/release/readstates-simulate $(if $(ARGS),$(ARGS),--seeds $(SEEDS))
 
+MINUTES ?= 1
+chaos: build ## hurt real servers and workers, compare all states: MINUTES=n, again with SEED=n
+	$(SWIFT) build --product readstates-chaos
+	READSTATES_BINARY="$(CURDIR)/.build/release/readstates" .build/debug/readstates-chaos \
+	    --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 # The cache's unsafe code under the address sanitizer, the service's threads under the thread
 # sanitizer. That one does not see the standard library's mutexes, whose owners it is told to skip.
 sanitize: install-deps ## tests under the address and the thread sanitizer; minutes, and two builds

@@ -58,6 +58,25 @@ import Testing
         }
     }
 
+    /// Whatever the documents tell people to `make`, and whatever the Makefile itself lists or
+    /// calls, has a rule there. Make takes a name of `.PHONY` without a rule for done.
+    @Test func whatIsToBeMadeHasARule() throws {
+        let files = try Self.repository.get()
+        let makefile = try #require(files.first { $0.path == "Makefile" })
+        let rules = Set(makefile.lines.compactMap { $0.wholeMatch(of: #/([a-z-]+):.*/#)?.1 })
+        var named: Set<Substring> = []
+        for file in files where file.path.hasSuffix(".md") || file.path == "Makefile" {
+            let text = file.lines.joined(separator: "\n")
+            named.formUnion(text.matches(of: #/(?:`|\n    )make ([a-z-]+)/#).map(\.1))
+        }
+        let text = makefile.lines.joined(separator: "\n").replacing("\\\n", with: "")
+        named.formUnion(text.matches(of: #/\$\(MAKE\) (?:--\S+ )*([a-z-]+)/#).map(\.1))
+        let phony = try #require(text.firstMatch(of: #/\.PHONY:(.*)/#))
+        named.formUnion(phony.1.split(separator: " "))
+        #expect(named.isSuperset(of: ["demo", "test", "chaos", "simulate"]))
+        #expect(named.subtracting(rules).sorted() == [])
+    }
+
     // MARK: Every rule can fail
 
     struct Broken: CustomTestStringConvertible {
