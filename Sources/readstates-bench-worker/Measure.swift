@@ -1,6 +1,7 @@
 // Clocks, costs of processes, and how figures are written.
 
 import Glibc
+import ReadStateService
 
 /// Seconds of a clock that never goes back.
 func seconds() -> Double {
@@ -22,12 +23,12 @@ struct ProcessCost {
     /// Zeros for a process that is gone. The kernel counts CPU in steps of 10 ms.
     static func of(_ process: Int32) -> ProcessCost {
         // The name in brackets may hold anything; the fields behind it are numbers.
-        let fields = readFile("/proc/\(process)/stat").split(separator: ")").last ?? ""
+        let fields = (readFile("/proc/\(process)/stat") ?? "").split(separator: ")").last ?? ""
         let words = fields.split(separator: " ")
         guard words.count > 12, let user = Double(words[11]), let system = Double(words[12])
         else { return ProcessCost(cpu: 0, memory: 0) }
         var memory = 0
-        for line in readFile("/proc/\(process)/status").split(separator: "\n")
+        for line in (readFile("/proc/\(process)/status") ?? "").split(separator: "\n")
         where line.hasPrefix("VmRSS:") {
             memory = Int(line.filter(\.isNumber)) ?? 0
         }
@@ -42,21 +43,6 @@ struct ProcessCost {
         unsafe getrusage(RUSAGE_CHILDREN.rawValue, &usage)
         let times = [usage.ru_utime, usage.ru_stime]
         return times.reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
-    }
-}
-
-/// A small file of /proc, whole.
-private func readFile(_ path: String) -> String {
-    let descriptor = unsafe open(path, O_RDONLY)
-    guard descriptor >= 0 else { return "" }
-    defer { close(descriptor) }
-    var text: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 4096)
-    while true {
-        // At most as many bytes as the array has.
-        let count = unsafe read(descriptor, &chunk, chunk.count)
-        guard count > 0 else { return String(decoding: text, as: UTF8.self) }
-        text += chunk[..<count]
     }
 }
 

@@ -103,7 +103,7 @@ private struct Demo {
     private func waitForBroker(_ broker: inout ChildProcess) throws(DemoFailure) -> String {
         var address: String?
         try wait(for: "the broker", &broker) {
-            let text = read("\(folder)/broker.log")
+            let text = readFile("\(folder)/broker.log") ?? ""
             guard let start = text.firstRange(of: "bootstrap=") else { return false }
             let rest = text[start.upperBound...].prefix { $0 != "\n" }
             address = String(rest)
@@ -114,7 +114,7 @@ private struct Demo {
 
     private func waitForWorker(_ worker: inout ChildProcess) throws(DemoFailure) {
         try wait(for: "the worker", &worker) {
-            read("\(folder)/worker.log").split(separator: "\n")
+            (readFile("\(folder)/worker.log") ?? "").split(separator: "\n")
                 .count { $0.contains("event=partition_started") } == 4
         }
     }
@@ -208,20 +208,6 @@ extension Demo {
     }
 
     // MARK: Files
-
-    private func read(_ path: String) -> String {
-        let descriptor = unsafe open(path, O_RDONLY)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        var text: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            // At most as many bytes as the array has.
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            guard count > 0 else { return String(decoding: text, as: UTF8.self) }
-            text += chunk[..<count]
-        }
-    }
 
     private func write(_ text: String, to path: String) throws(DemoFailure) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT, 0o600)

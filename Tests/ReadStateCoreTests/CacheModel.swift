@@ -2,11 +2,12 @@
 // does the same random operations to both and compares everything that can be seen.
 
 import ReadStateCore
+import TestSupport
 
 /// One random run; stops at the first difference and tells it.
 struct CacheModel: ~Copyable {
     var mix: EventMix
-    var random: Random
+    var random: SeededNumbers
     var cache: ReadStateCache
     var states: PlainStates
     var recency: [UserID] = []  // newest last
@@ -30,7 +31,7 @@ struct CacheModel: ~Copyable {
     init(seed: UInt64, _ shape: Shape) {
         mix = EventMix(
             seed: seed, users: shape.users, channels: shape.channels, rare: shape.rare)
-        random = Random(seed: ~seed)
+        random = SeededNumbers(seed: ~seed)
         cache = ReadStateCache(window: shape.window)
         states = PlainStates(window: shape.window)
     }

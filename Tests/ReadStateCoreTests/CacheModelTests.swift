@@ -1,5 +1,6 @@
 import Foundation
 import ReadStateCore
+import TestSupport
 import Testing
 
 @Suite struct CacheModelTests {
@@ -123,7 +124,7 @@ import Testing
 
     @Test func theIndexGrowsWhileItIsUsed() {
         // Users come and go while the index moves to larger tables; all that stay are found.
-        var random = Random(seed: 4)
+        var random = SeededNumbers(seed: 4)
         var cache = ReadStateCache(window: 1)
         var users: [UInt64] = []
         for step in 0..<30_000 {
@@ -154,7 +155,7 @@ import Testing
     @Test func aUserWithManyWindowsMovesWhole() {
         // Records move when others leave; side blocks learn it little by little, and meanwhile
         // blocks move, grow and go, and the one that moves may itself leave.
-        var random = Random(seed: 21)
+        var random = SeededNumbers(seed: 21)
         for round in 0..<2 {
             var cache = ReadStateCache(window: 8)
             var counts: [UInt64: Int] = [:]

@@ -2,10 +2,11 @@
 // late, repeated, deleted before they come, years apart or as large as ids get.
 
 import ReadStateCore
+import TestSupport
 
 /// A generator of events, repeatable by its seed.
 struct EventMix {
-    var random: Random
+    var random: SeededNumbers
     let users: Int
     let channels: Int
     /// Out of a hundred events, how many are not plain sends and reads.
@@ -18,7 +19,7 @@ struct EventMix {
     private let pace: UInt64
 
     init(seed: UInt64, users: Int, channels: Int, rare: Int) {
-        random = Random(seed: seed)
+        random = SeededNumbers(seed: seed)
         self.users = users
         self.channels = channels
         self.rare = rare

@@ -1,6 +1,7 @@
 // The rules applied to plain dictionaries: what a cache must be indistinguishable from.
 
 import ReadStateCore
+import TestSupport
 
 /// All users' states, held as plainly as possible.
 struct PlainStates {
@@ -58,17 +59,6 @@ struct PlainStates {
     }
 }
 
-/// A small deterministic generator (SplitMix64), so that a seed is all there is to repeat a run.
-struct Random: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-    mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+extension SeededNumbers {
     mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 }

@@ -1,6 +1,7 @@
 // Runs of whole batches, held against the same events one by one.
 
 import ReadStateCore
+import TestSupport
 import Testing
 
 /// A cache that is fed with events, as an engine does it.
@@ -60,7 +61,7 @@ private struct Fed: ~Copyable {
         // states, recency and the dirty list end up the same.
         for seed in 0..<UInt64(10) {
             var mix = EventMix(seed: seed, users: 40, channels: seed % 2 == 0 ? 3 : 90, rare: 10)
-            var random = Random(seed: seed)
+            var random = SeededNumbers(seed: seed)
             var one = Fed()
             var other = Fed()
             var batch = EventBatch(capacity: 200)

@@ -1,6 +1,7 @@
 // What is an event and what is a dead letter, on both sides of every limit and in every encoding.
 
 import ReadStateCore
+import TestSupport
 import Testing
 
 @testable import ReadStateWire

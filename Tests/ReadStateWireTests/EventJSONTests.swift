@@ -2,6 +2,7 @@
 
 import Foundation
 import ReadStateCore
+import TestSupport
 import Testing
 
 @testable import ReadStateWire

@@ -1,5 +1,7 @@
 // How bytes are spoiled in the tests that feed decoders with rubbish.
 
+import TestSupport
+
 /// Changes `bytes` in one to four places: flips, inserts, deletes, repeats, truncates.
 func mutate(_ bytes: inout [UInt8], _ numbers: inout SeededNumbers) {
     for _ in 0...numbers.below(4) {

@@ -1,5 +1,6 @@
 import Foundation
 import ReadStateCore
+import TestSupport
 import Testing
 
 @testable import ReadStateWire

@@ -1,6 +1,7 @@
 // What is a query, what is answered with an error, and what is dropped.
 
 import ReadStateCore
+import TestSupport
 import Testing
 
 @testable import ReadStateWire

@@ -1,4 +1,5 @@
 import ReadStateCore
+import TestSupport
 import Testing
 
 @testable import ReadStateWire

@@ -2,6 +2,7 @@
 // here.
 
 import ReadStateCore
+import TestSupport
 
 @testable import ReadStateWire
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import RedisLink
@@ -7,7 +8,7 @@ struct BuffersTests {
     @Test("A byte queue gives out what went in, in order, however appends and takes mix")
     func queue() {
         for seed: UInt64 in 1...50 {
-            var random = Random(state: seed)
+            var random = SeededNumbers(seed: seed)
             var queue = ByteBuffer(capacity: 1)
             var model: [UInt8] = []
             for step in 0..<400 {
@@ -119,17 +120,5 @@ struct BuffersTests {
         #expect(error.kind == kind)
         #expect(error.isRetriable == isRetriable)
         #expect(error.message == message)
-    }
-}
-
-/// SplitMix64: the same sequence for the same seed.
-struct Random: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

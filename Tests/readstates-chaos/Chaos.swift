@@ -52,7 +52,7 @@ final class Chaos {
     let kafka: KafkaServer?
     let traffic: Traffic
     let logs: String
-    var random: Seeded
+    var random: SeededNumbers
     var workers: [ChaosWorker] = []
     var isRedisTroubled = false
     var isKafkaTroubled = false
@@ -64,7 +64,7 @@ final class Chaos {
 
     init(_ arguments: Arguments, logs: String) throws {
         self.logs = logs
-        random = Seeded(arguments.seed)
+        random = SeededNumbers(seed: arguments.seed)
         let kafka = KafkaServer.isAvailable ? try KafkaServer() : nil
         self.kafka = kafka
         // librdkafka's mock cluster knows eager rebalances only.

@@ -4,20 +4,9 @@
 // here knows the rules; it only sees to it that no more than some hundreds of messages are unread
 // at a time, since the fold that answers are compared with knows no window.
 
-/// A source of chance that a seed determines (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
+import TestSupport
 
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededNumbers {
     /// True in so many of 1,000 cases.
     mutating func chance(_ perMille: Int) -> Bool {
         Int.random(in: 0..<1_000, using: &self) < perMille
@@ -43,13 +32,13 @@ struct EventMaker {
     private static let channelsOfTheFirst = 2_000
     private static let channels = 8
 
-    private var random: Seeded
+    private var random: SeededNumbers
     private var clock: UInt64 = 1_000_000_000_000
     private var states: [[Channel]]
     private var recent: [String] = []
 
     init(seed: UInt64) {
-        random = Seeded(seed)
+        random = SeededNumbers(seed: seed)
         states = (0..<Self.users).map { index in
             let count = index == 0 ? Self.channelsOfTheFirst : 1 + index % Self.channels
             return Array(repeating: Channel(), count: count)

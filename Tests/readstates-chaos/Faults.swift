@@ -44,7 +44,7 @@ enum Fault: String, CaseIterable {
     }
 
     /// One of them, as often as their weights say.
-    static func random(_ random: inout Seeded) -> Fault {
+    static func random(_ random: inout SeededNumbers) -> Fault {
         var draw = random.among(0...allCases.reduce(-1) { $0 + $1.weight })
         for fault in allCases {
             draw -= fault.weight

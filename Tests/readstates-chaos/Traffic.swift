@@ -70,7 +70,7 @@ final class Traffic: Sendable {
     private func publish(_ settings: KafkaSettings) throws {
         var publisher = try Publisher(settings)
         var maker = EventMaker(seed: seed)
-        var random = Seeded(seed &+ 1)
+        var random = SeededNumbers(seed: seed &+ 1)
         var sent = 0
         while true {
             let begin = ContinuousClock.now
