@@ -327,4 +327,22 @@ private func isReadable(_ descriptor: Int32) -> Bool {
             value: third.value!.span.bytes)
         #expect(third.fingerprint == expected && first.fingerprint != expected)
     }
+    /// A look that brokers do not serve in time is a failure to be tried again, and no word about
+    /// the log: that of a broker that went away must not pass for that of another topic.
+    @Test func anUnansweredProbeSaysNothing() throws {
+        let cluster = try Cluster(.mock)
+        defer { withExtendedLifetime(cluster) {} }
+        let settings = try cluster.settings(partitions: 1)
+        try write(["v0", "v1", "v2"], to: 0, settings)
+        let position = PartitionOffset(partition: 0, offset: 1)
+        let fetch: Int16 = 1
+        let notTheLeader: Int16 = 6
+        cluster.fail(apiKey: fetch, with: Array(repeating: notTheLeader, count: 10_000))
+        let unanswered = try probeRecords(settings, at: [position], within: .seconds(2))
+        guard case .failed(let error) = unanswered[0] else {
+            Issue.record("\(unanswered)")
+            return
+        }
+        #expect(error.isRetriable, "\(error)")
+    }
 }
