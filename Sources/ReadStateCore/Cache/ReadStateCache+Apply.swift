@@ -76,6 +76,7 @@ extension ReadStateCache {
 
     /// A second unread message makes a state extended: the first goes into a side block, the newer
     /// one is implied by the state.
+    @inline(never)
     private mutating func sendSecond(
         _ id: UInt64, _ mention: Bool, _ state: PackedState, _ place: StatePlace, _ slot: UInt32
     ) -> PackedState? {
@@ -102,7 +103,24 @@ extension ReadStateCache {
     }
 
     /// A newer message of somebody else on a state with a window; nil if it needs the long way.
+    /// Here is what most of them are: the message that was the newest is written behind the others,
+    /// where there is room for it.
+    @inline(__always)
     private mutating func sendExtended(
+        _ id: UInt64, _ mention: Bool, _ state: PackedState
+    ) -> PackedState? {
+        let side = SideBlock(rest: state.rest)
+        let gap = id &- state.lastMessage
+        guard id > state.lastMessage, side.isPlain, side.plainCount &+ 1 < window,
+            gap < side.mentionBit,
+            let next = side.appending(gap, mention: mention, in: &slab)
+        else { return sendUnplain(id, mention, state) }
+        return PackedState(message: id | PackedState.extendedBit, rest: next.rest)
+    }
+
+    /// The same for all else: no room, a full window, rare fields, a newest message that is read.
+    @inline(never)
+    private mutating func sendUnplain(
         _ id: UInt64, _ mention: Bool, _ state: PackedState
     ) -> PackedState? {
         var side = SideBlock(rest: state.rest)
@@ -179,7 +197,22 @@ extension ReadStateCache {
         if bytes > slab.blockBytes(side.sizeClass) { moveToLarger(&side, rare) }
     }
 
+    @inline(__always)
     private mutating func moveToLarger(_ side: inout SideBlock, _ rare: RareFields) {
+        let old = side
+        if side.keepsLayout {
+            // All of it as it is, the owner included.
+            side.sizeClass = Self.sideClass(for: old.roomyBytes(rare, more: 1))
+            side.block = slab.allocate(side.sizeClass, owner: 0)
+            slab.copyWords(old.bytes(rare), from: old.offset, to: side.offset)
+            freeSide(old)
+        } else {
+            moveToOtherLayout(&side, rare)
+        }
+    }
+
+    @inline(never)
+    private mutating func moveToOtherLayout(_ side: inout SideBlock, _ rare: RareFields) {
         let old = side
         let distance = old.distance(in: slab.region)
         let owner: UInt32 = slab.load(at: old.offset)

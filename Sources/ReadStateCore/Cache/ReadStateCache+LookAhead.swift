@@ -1,28 +1,31 @@
-// Look-ahead: what the next events of a batch will touch is asked for before they come. Each stage
-// looks at one event, a fixed number of places ahead of the one being applied, and reads only what
-// the stage before has asked for some events earlier:
+// Look-ahead: what the next events of a batch will touch is asked for before they come. Before every
+// eighth event, each of five stages goes through eight events, and reads only what the stage before
+// has asked for eight events earlier:
 //
-//   24 ahead  the line of the index where the user's search begins
-//   18 ahead  the index entry, so the record
-//   12 ahead  the record, so its block's channels, and its neighbours in the recency list
-//    7 ahead  the channels, so the state
-//    3 ahead  the state, so its side block
+//   40 ahead  the line of the index where the user's search begins
+//   32 ahead  the index entry, so the record
+//   24 ahead  the record, so its block's channels, and its neighbours in the recency list
+//   16 ahead  the channels, so the state
+//    8 ahead  the state, so its side block
 //
 // Asking too early loses lines again, too late hides too little; between 12 and 32 it makes no
-// difference. Events may change what was found here before it is used, so it is only a hint where
-// to look first: whoever takes it checks that the user or the channel is the right one.
+// difference. A stage for eight events is a loop so short that all it needs is in registers; one
+// event after the other, with all stages for each, took twice the instructions. Events may change
+// what was found here before it is used, so it is only a hint where to look first: whoever takes it
+// checks that the user or the channel is the right one.
 
 /// What the stages hand on to each other, by the event's place in its batch.
 struct LookAhead: ~Copyable {
-    static let distances = (index: 24, record: 18, block: 12, state: 7, side: 3)
-    /// As many as the first stage is ahead, and more: a power of two.
-    static let places = 32
+    static let group = 8
+    static let distances = (index: 40, record: 32, block: 24, state: 16, side: 8)
+    /// As many as the first stage gets ahead, and more: a power of two.
+    static let places = 64
 
     /// An event on its way: its user's hash, the user's slot, where its state is.
     struct Step: BitwiseCopyable {
         var hash: UInt32 = 0
         var slot = none
-        /// The state's place among its user's, `none` where there is none yet.
+        /// The state's place among its user's; as many as there are, or more, if it has none yet.
         var state = none
         var unused: UInt32 = 0
     }
@@ -41,114 +44,132 @@ extension ReadStateCache {
     /// Prepares for the events behind `index`, in calls with each index from 0 on.
     @inline(__always)
     mutating func lookAhead(_ batch: borrowing EventBatch, from index: Int) {
-        let distances = LookAhead.distances
-        if index == 0 { fillPipeline(batch) }
-        // The farther stages end first: most of the time one comparison is enough.
-        let left = batch.count &- index
-        if left > distances.side { prefetchSide(index &+ distances.side) }
-        if left > distances.state { prefetchState(batch, index &+ distances.state) }
-        if left > distances.block { prefetchBlock(batch, index &+ distances.block) }
-        if left > distances.record { prefetchRecord(index &+ distances.record) }
-        if left > distances.index { prefetchIndex(batch, index &+ distances.index) }
+        if index & (LookAhead.group - 1) == 0 { runStages(batch, from: index) }
     }
 
-    /// At the start of a batch each stage catches up with what it would have done before.
     @inline(never)
-    private mutating func fillPipeline(_ batch: borrowing EventBatch) {
+    private mutating func runStages(_ batch: borrowing EventBatch, from index: Int) {
         let distances = LookAhead.distances
         let count = batch.count
-        for at in 0..<min(distances.index, count) { prefetchIndex(batch, at) }
-        for at in 0..<min(distances.record, count) { prefetchRecord(at) }
-        for at in 0..<min(distances.block, count) { prefetchBlock(batch, at) }
-        for at in 0..<min(distances.state, count) { prefetchState(batch, at) }
-        for at in 0..<min(distances.side, count) { prefetchSide(at) }
-    }
-
-    @inline(__always)
-    private mutating func prefetchIndex(_ batch: borrowing EventBatch, _ at: Int) {
-        let hash = UserIndex.hash(batch[at].user.rawValue)
-        pipeline[at].hash = hash
-        index.prefetch(hash: hash)
-    }
-
-    @inline(__always)
-    private mutating func prefetchRecord(_ at: Int) {
-        let slot = index.probableSlot(hash: pipeline[at].hash)
-        pipeline[at].slot = slot
-        if slot != none { records.prefetch(slot) }
-    }
-
-    @inline(__always)
-    private mutating func prefetchBlock(_ batch: borrowing EventBatch, _ at: Int) {
-        let slot = pipeline[at].slot
-        guard slot < records.count else { return }
-        let record = records[slot]
-        // Where there is no neighbour, a line that nobody needs is asked for: it does no harm.
-        records.prefetch(record.newer)
-        records.prefetch(record.older)
-        guard record.user == batch[at].user.rawValue, record.block != none else {
-            pipeline[at].slot = none
-            return
+        // At the start of a batch each stage catches up with what it would have done before.
+        func events(_ distance: Int) -> Range<Int> {
+            let end = min(index &+ distance &+ LookAhead.group, count)
+            return index == 0 ? 0..<end : min(index &+ distance, end)..<end
         }
-        let start = Slab.offset(record.block)
-        let capacity = slab.capacity(record.sizeClass)
-        if capacity <= Self.linearLimit {
+        prefetchIndex(batch, events(distances.index))
+        prefetchRecords(events(distances.record))
+        prefetchBlocks(batch, events(distances.block))
+        prefetchStates(batch, events(distances.state))
+        prefetchSides(events(distances.side))
+    }
+
+    @inline(__always)
+    private mutating func prefetchIndex(_ batch: borrowing EventBatch, _ events: Range<Int>) {
+        for at in events {
+            let hash = UserIndex.hash(batch[at].user.rawValue)
+            pipeline[at].hash = hash
+            index.prefetch(hash: hash)
+        }
+    }
+
+    @inline(__always)
+    private mutating func prefetchRecords(_ events: Range<Int>) {
+        for at in events {
+            let slot = index.probableSlot(hash: pipeline[at].hash)
+            pipeline[at].slot = slot
+            if slot != none { records.prefetch(slot) }
+        }
+    }
+
+    @inline(__always)
+    private mutating func prefetchBlocks(_ batch: borrowing EventBatch, _ events: Range<Int>) {
+        for at in events {
+            let slot = pipeline[at].slot
+            guard slot < records.count else { continue }
+            guard records[slot].user == batch[at].user.rawValue, records[slot].block != none else {
+                pipeline[at].slot = none
+                continue
+            }
+            // Where there is no neighbour, a line that nobody needs is asked for: it does no harm.
+            records.prefetch(records[slot].newer)
+            records.prefetch(records[slot].older)
+            let start = Slab.offset(records[slot].block)
             slab.prefetch(start)
-            if record.count > 7 { slab.prefetch(start &+ 64) }
-            if record.count > 15 { slab.prefetch(start &+ 128) }
-        } else {
-            let home = Self.home(batch[at].channel.rawValue, Self.indexPlaces(capacity))
-            slab.prefetch(start &+ 8 &+ 24 &* capacity &+ home &* Self.indexWidth(capacity))
+            // Half of the blocks are no longer than these two.
+            slab.prefetch(start &+ 64)
+            if records[slot].sizeClass > Self.largestLinear {
+                prefetchChannelIndex(batch[at].channel.rawValue, of: slot)
+            } else if records[slot].count > 15 {
+                slab.prefetch(start &+ 128)
+            }
         }
     }
 
+    @inline(never)
+    private mutating func prefetchChannelIndex(_ channel: UInt64, of slot: UInt32) {
+        let capacity = slab.capacity(records[slot].sizeClass)
+        let home = Self.home(channel, Self.indexPlaces(capacity))
+        let start = Slab.offset(records[slot].block) &+ 8 &+ 24 &* capacity
+        slab.prefetch(start &+ home &* Self.indexWidth(capacity))
+    }
+
     @inline(__always)
-    private mutating func prefetchState(_ batch: borrowing EventBatch, _ at: Int) {
-        let slot = pipeline[at].slot
-        pipeline[at].state = none
-        guard slot < records.count else { return }
-        let record = records[slot]
-        guard record.block != none else { return }
-        let capacity = slab.capacity(record.sizeClass)
-        if capacity <= Self.linearLimit {
+    private mutating func prefetchStates(_ batch: borrowing EventBatch, _ events: Range<Int>) {
+        for at in events {
+            let slot = pipeline[at].slot
+            pipeline[at].state = none
+            guard slot < records.count, records[slot].block != none else { continue }
             let channel = batch[at].channel.rawValue
-            guard let place = scan(channel, of: record, capacity) else { return }
-            slab.prefetch(place.value)
-            pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
-        } else {
-            prefetchIndexedState(batch[at].channel.rawValue, of: record, capacity, at)
+            let sizeClass = records[slot].sizeClass
+            if sizeClass > Self.largestLinear {
+                prefetchIndexedState(channel, of: slot, at)
+                continue
+            }
+            // The lower half of a channel is enough for a guess.
+            let half = UInt32(truncatingIfNeeded: channel)
+            let channels = Slab.offset(records[slot].block) &+ 8
+            let count = Int(records[slot].count)
+            var state = 0
+            while state < count {
+                let found = slab.region.match(half, at: channels &+ 8 &* state)
+                state &+= found == 0 ? 8 : found.trailingZeroBitCount
+                if found != 0 { break }
+            }
+            slab.prefetch(channels &+ 8 &* slab.capacity(sizeClass) &+ 16 &* state)
+            pipeline[at].state = UInt32(truncatingIfNeeded: state)
         }
     }
 
     /// The same for a user with many states. The index's first entry is nearly always the right
     /// one; its channel is not there yet.
     @inline(never)
-    private mutating func prefetchIndexedState(
-        _ channel: UInt64, of record: UserRecord, _ capacity: Int, _ at: Int
-    ) {
+    private mutating func prefetchIndexedState(_ channel: UInt64, of slot: UInt32, _ at: Int) {
+        let capacity = slab.capacity(records[slot].sizeClass)
         let home = Self.home(channel, Self.indexPlaces(capacity))
-        let start = Slab.offset(record.block) &+ 8
+        let start = Slab.offset(records[slot].block) &+ 8
         let entry = Self.indexEntry(start &+ 24 &* capacity, home, capacity, in: slab.region)
-        guard entry > 0, entry <= Int(record.count) else { return }
-        let place = place(entry &- 1, of: record)
+        guard entry > 0, entry <= Int(records[slot].count) else { return }
+        let place = place(entry &- 1, of: records[slot])
         slab.prefetch(place.channel)
         slab.prefetch(place.value)
         pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
     }
 
     @inline(__always)
-    private mutating func prefetchSide(_ at: Int) {
-        let step = pipeline[at]
-        guard step.state != none, step.slot < records.count else { return }
-        guard step.state < records[step.slot].count else { return }
-        let value = place(Int(step.state), of: records[step.slot]).value
-        let state: PackedState = slab.load(at: value)
-        if state.isExtended {
+    private mutating func prefetchSides(_ events: Range<Int>) {
+        for at in events {
+            let step = pipeline[at]
+            guard step.slot < records.count, step.state < records[step.slot].count else { continue }
+            let value = place(Int(step.state), of: records[step.slot]).value
+            let state: PackedState = slab.load(at: value)
+            // Whether there is a side block is as good as random: rather than to branch, its state
+            // is asked for again where there is none.
+            let extended = Int(truncatingIfNeeded: Int64(bitPattern: state.message) &>> 63)
             let side = SideBlock(rest: state.rest)
-            if side.hasBlock {
-                slab.prefetch(side.offset)
-                if side.count > 5 { slab.prefetch(side.offset &+ side.count &* side.stride) }
-            }
+            let start = value ^ (value ^ side.offset) & extended
+            slab.prefetch(start)
+            // The end of most blocks, where the window's newest ids are.
+            slab.prefetch(start &+ 8 &* Int(side.sizeClass) &+ 8)
         }
     }
 }

@@ -18,6 +18,8 @@ struct StatePlace {
 extension ReadStateCache {
     static let changedBit: UInt64 = 1 << 63
     static let linearLimit = 64
+    /// The size class of blocks for so many.
+    static let largestLinear = UInt8(sideClasses + 31)
 
     // MARK: Size classes
 
@@ -37,6 +39,7 @@ extension ReadStateCache {
             let capacity = number < 16 ? number + 1 : step(number - 16, from: 4)
             let added = slab.addClass(blockBytes: blockBytes(capacity), capacity: capacity)
             assert(blockClass(for: capacity) == added)
+            assert((capacity <= linearLimit) == (added <= largestLinear))
         }
     }
 
@@ -255,6 +258,7 @@ extension ReadStateCache {
     // MARK: Side blocks
 
     /// A side block of at least `bytes` bytes for a state.
+    @inline(__always)
     mutating func allocateSide(
         _ bytes: Int, for index: Int, of slot: UInt32
     ) -> (block: BlockRef, sizeClass: UInt8) {
@@ -265,10 +269,16 @@ extension ReadStateCache {
     }
 
     /// Gives back a side block that no state refers to any more. Other side blocks may move.
+    @inline(__always)
     mutating func freeSide(_ side: SideBlock) {
         guard side.hasBlock else { return }
         slab.free(side.block, side.sizeClass)
-        while let moved = slab.compact(side.sizeClass) {
+        if slab.isLoose(side.sizeClass) { compactSides(side.sizeClass) }
+    }
+
+    @inline(never)
+    private mutating func compactSides(_ sizeClass: UInt8) {
+        while let moved = slab.compact(sizeClass) {
             let record = records[resolve(moved.owner)]
             var index = Int(slab.load(UInt8.self, at: Slab.offset(moved.to) + 4))
             while true {
@@ -277,7 +287,7 @@ extension ReadStateCache {
                 var state: PackedState = slab.load(at: value)
                 var reference = SideBlock(rest: state.rest)
                 if state.isExtended && reference.block == moved.from
-                    && reference.sizeClass == side.sizeClass
+                    && reference.sizeClass == sizeClass
                 {
                     reference.block = moved.to
                     state.rest = reference.rest

@@ -110,6 +110,14 @@ import CMemory
         return unsafe (start + offset).assumingMemoryBound(to: type)
     }
 
+    /// Which of the eight words from `offset` on have `half` as their lower half, a bit for each.
+    @inline(__always)
+    func match(_ half: UInt32, at offset: Int) -> UInt32 {
+        assert(offset >= 0 && offset + 64 <= used)
+        // Reads 64 bytes, within `used`.
+        return unsafe cmemory_match(start + offset, half)
+    }
+
     /// Copies bytes within the region; the ranges may overlap.
     @inline(__always)
     mutating func copy(_ bytes: Int, from source: Int, to target: Int) {

@@ -82,6 +82,10 @@ struct SideBlock: BitwiseCopyable {
     /// Ids in the window, the implied one included.
     @inline(__always)
     var count: Int { entryCount &+ (has(Flag.implied) ? 1 : 0) }
+    /// Whether it is laid out the same in a larger block: not if it is small and its distance has
+    /// bits where others count their entries.
+    @inline(__always)
+    var keepsLayout: Bool { !isSmall || rest &>> Self.morePlace & Self.moreMask == 0 }
     /// The same layout before it has a block.
     @inline(__always)
     var withoutBlock: SideBlock {
@@ -115,11 +119,12 @@ struct SideBlock: BitwiseCopyable {
     /// Bytes in use.
     @inline(__always)
     func bytes(_ rare: RareFields) -> Int { entries(rare) &+ entryCount &* stride }
-    /// Bytes to ask for: with room for two more, but no more than eight for each unread message.
+    /// Bytes to ask for with so many `more` entries: with room for two beyond, but no more than eight
+    /// for each unread message.
     @inline(__always)
-    func roomyBytes(_ rare: RareFields) -> Int {
-        let bytes = bytes(rare)
-        return max(bytes, min(8 &* count, bytes &+ 2 &* stride))
+    func roomyBytes(_ rare: RareFields, more: Int = 0) -> Int {
+        let bytes = bytes(rare) &+ more &* stride
+        return max(bytes, min(8 &* (count &+ more), bytes &+ 2 &* stride))
     }
 
     @inline(__always)
@@ -192,10 +197,37 @@ struct SideBlock: BitwiseCopyable {
         return region.load(UInt64.self, at: place) & entryMask
     }
 
+    /// The newest message is unread and there are no rare fields: as most are.
+    @inline(__always)
+    var isPlain: Bool { rest & (Flag.implied | Flag.rare) == Flag.implied }
+
+    /// The number of entries of a block that is plain, or a larger one where it is small, which has
+    /// no room for another entry anyway.
+    @inline(__always)
+    var plainCount: Int { Int(truncatingIfNeeded: rest &>> 32 & 0x3FF) }
+
+    /// What refers to the block of a plain one, after the message that was the newest was written
+    /// behind the others; nil, and nothing done, where there is no room.
+    @inline(__always)
+    func appending(_ gap: UInt64, mention: Bool, in slab: inout Slab) -> SideBlock? {
+        let start = rareStart &+ plainCount &* stride
+        guard start &+ stride <= slab.blockBytes(sizeClass) else { return nil }
+        let mentioned = rest &>> 45 & 1
+        let bits = UInt64(truncatingIfNeeded: 8 &* stride &- 1)
+        setEntry(gap | mentioned &<< bits, at: offset &+ start, in: &slab)
+        let count: UInt64 = 1 &<< 32
+        return SideBlock(
+            rest: (rest & ~Flag.impliedMention | (mention ? Flag.impliedMention : 0)) &+ count)
+    }
+
     /// Writes an entry, and nothing behind it.
     @inline(__always)
     func setEntry(_ entry: UInt64, at index: Int, _ rare: RareFields, in slab: inout Slab) {
-        let place = offset &+ entries(rare) &+ index &* stride
+        setEntry(entry, at: offset &+ entries(rare) &+ index &* stride, in: &slab)
+    }
+
+    @inline(__always)
+    private func setEntry(_ entry: UInt64, at place: Int, in slab: inout Slab) {
         slab.store(UInt32(truncatingIfNeeded: entry), at: place)
         // The upper bytes, again some of the lower ones, and nothing else.
         let above = stride &- 4

@@ -88,39 +88,55 @@ struct Slab: ~Copyable {
     // MARK: Blocks
 
     /// A block of the class, its bytes as whoever had them last left them.
+    @inline(__always)
     mutating func allocate(_ number: UInt8, owner: UInt32) -> BlockRef {
-        var sizeClass = classes[UInt32(number)]
-        let block: BlockRef
-        if sizeClass.freeHead != none {
-            block = sizeClass.freeHead
-            unlink(block, in: &sizeClass)
+        let number = UInt32(number)
+        var block = classes[number].freeHead
+        if block == none {
+            block = extend(number)
         } else {
-            let index = sizeClass.extent % sizeClass.perPage
-            if index == 0 { pushPage(to: &sizeClass) }
-            block = Self.block(index, of: sizeClass)
-            sizeClass.extent += 1
+            // As `unlink` does it, for the first in the list.
+            let next: UInt32 = region.load(at: Self.offset(block) &+ 4)
+            if next != none { region.store(none, at: Self.offset(next) &+ 8) }
+            classes[number].freeHead = next
+            classes[number].free &-= 1
         }
-        classes[UInt32(number)] = sizeClass
-        liveBytes += Int(sizeClass.blockBytes)
+        liveBytes &+= Int(classes[number].blockBytes)
         region.store(owner, at: Self.offset(block))
         return block
     }
 
+    /// A block that was never used, or not since its page came to this class.
+    @inline(never)
+    private mutating func extend(_ number: UInt32) -> BlockRef {
+        var sizeClass = classes[number]
+        let index = sizeClass.extent % sizeClass.perPage
+        if index == 0 { pushPage(to: &sizeClass) }
+        sizeClass.extent += 1
+        classes[number] = sizeClass
+        return Self.block(index, of: sizeClass)
+    }
+
     /// Gives a block back. Afterwards `compact` must be called until it has nothing to do.
+    @inline(__always)
     mutating func free(_ block: BlockRef, _ number: UInt8) {
-        var sizeClass = classes[UInt32(number)]
+        let number = UInt32(number)
         let offset = Self.offset(block)
         assert(region.load(UInt32.self, at: offset) != none, "a block is freed once")
+        let next = classes[number].freeHead
         region.store(none, at: offset)
-        region.store(sizeClass.freeHead, at: offset + 4)
-        region.store(none, at: offset + 8)
-        if sizeClass.freeHead != none {
-            region.store(block, at: Self.offset(sizeClass.freeHead) + 8)
-        }
-        sizeClass.freeHead = block
-        sizeClass.free += 1
-        liveBytes -= Int(sizeClass.blockBytes)
-        classes[UInt32(number)] = sizeClass
+        region.store(next, at: offset &+ 4)
+        region.store(none, at: offset &+ 8)
+        if next != none { region.store(block, at: Self.offset(next) &+ 8) }
+        classes[number].freeHead = block
+        classes[number].free &+= 1
+        liveBytes &-= Int(classes[number].blockBytes)
+    }
+
+    /// Whether there is something to do for `compact`.
+    @inline(__always)
+    func isLoose(_ number: UInt8) -> Bool {
+        classes[UInt32(number)].free > classes[UInt32(number)].extent / 64
     }
 
     /// One step towards a packed class: gives up its last block, after moving it into a hole if it
@@ -214,8 +230,8 @@ struct Slab: ~Copyable {
         precondition(
             Int(first) + smallPages <= 1 << 21, "32 GB of blocks in one partition at most")
         for _ in 0..<smallPages { _ = links.append(none) }
-        // A number at the end of the last block may be read eight bytes wide.
-        region.use(Int(links.count) * Self.smallPage + 8)
+        // The channels of the last block may be read eight at a time.
+        region.use(Int(links.count) * Self.smallPage + 64)
         return first
     }
 
@@ -276,6 +292,15 @@ struct Slab: ~Copyable {
     @inline(__always)
     mutating func copy(_ bytes: Int, from source: Int, to target: Int) {
         region.copy(bytes, from: source, to: target)
+    }
+    /// For a few bytes: in words of 8, up to 7 bytes more than asked for.
+    @inline(__always)
+    mutating func copyWords(_ bytes: Int, from source: Int, to target: Int) {
+        var at = 0
+        while at < bytes {
+            region.store(region.load(UInt64.self, at: source &+ at), at: target &+ at)
+            at &+= 8
+        }
     }
     mutating func clear(_ bytes: Int, at offset: Int) { region.clear(bytes, at: offset) }
     @inline(__always)
