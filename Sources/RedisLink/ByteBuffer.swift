@@ -91,6 +91,14 @@
         tail += digits
     }
 
+    /// Appends a number's four bytes, the highest first.
+    mutating func append(bigEndian number: Int32) {
+        makeRoom(4)
+        // There is room for four bytes; they need not be aligned.
+        unsafe base.storeBytes(of: number.bigEndian, toByteOffset: tail, as: Int32.self)
+        tail += 4
+    }
+
     /// Appends a number as 16 hexadecimal digits.
     package mutating func append(hexadecimal number: UInt64) {
         for shift in stride(from: 60, through: 0, by: -4) {

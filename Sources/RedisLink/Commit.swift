@@ -7,10 +7,9 @@
 ///
 ///     commit.begin()
 ///     commit.beginUser(keys, id: 7, rewrite: false)
-///     commit.field("@", header)
 ///     commit.field(channel: 9, state)
 ///     commit.endUser()
-///     commit.finish(head, keys: keys, into: &connection.output)
+///     commit.finish(head, header: header, keys: keys, into: &connection.output)
 package struct CommitCommand: ~Copyable {
     /// What a commit says of the partition.
     package struct Head: Hashable, Sendable {
@@ -60,7 +59,7 @@ package struct CommitCommand: ~Copyable {
     }
 
     /// Begins a user; its fields follow. With `rewrite` the stored hash is deleted first: it then
-    /// holds just those fields, or is gone if there are none.
+    /// holds just those fields and the header.
     package mutating func beginUser(_ keys: PartitionKeys, id: UInt64, rewrite: Bool) {
         precondition(userValueCount == nil, "the user before this one is not finished")
         users.appendBulk(keys.userPrefix, decimal: id)
@@ -68,41 +67,30 @@ package struct CommitCommand: ~Copyable {
         isRewrite = rewrite
     }
 
-    package mutating func field(_ name: StaticString, _ value: RawSpan) {
-        addPair()
-        values.appendBulk(name)
-        values.appendBulk(value)
-    }
-
-    package mutating func field(_ name: RawSpan, _ value: RawSpan) {
-        addPair()
-        values.appendBulk(name)
-        values.appendBulk(value)
-    }
-
     /// A field that is named by a channel id in decimal.
     package mutating func field(channel: UInt64, _ value: RawSpan) {
-        addPair()
+        guard let count = userValueCount else { preconditionFailure("no user was begun") }
+        userValueCount = count + 2
         values.appendBulk(decimal: channel)
         values.appendBulk(value)
     }
 
     package mutating func endUser() {
         guard let count = userValueCount else { preconditionFailure("no user was begun") }
-        precondition(isRewrite || count > 0, "a user without fields changes nothing")
-        counts.appendBulk(decimal: Int64(isRewrite ? -1 - count : count))
+        counts.append(bigEndian: Int32(isRewrite ? -1 - count : count))
         valueCount += count
         userCount += 1
         userValueCount = nil
     }
 
-    /// Writes the commit; with no users, it moves the position only. Its reply is read by
-    /// `CommitReply`. What was written stays until the next `begin`.
+    /// Writes the commit; with no users, it moves the position only. `header` becomes the field
+    /// `@` of each user. Its reply is read by `CommitReply`. What was written stays until the next
+    /// `begin`.
     package borrowing func finish(
-        _ head: Head, keys: PartitionKeys, into output: inout RespWriter
+        _ head: Head, header: RawSpan, keys: PartitionKeys, into output: inout RespWriter
     ) {
         precondition(userValueCount == nil, "the last user is not finished")
-        output.script(.commit, keys: 1 + userCount, arguments: 5 + userCount + valueCount)
+        output.script(.commit, keys: 1 + userCount, arguments: 7 + valueCount)
         output.argument(keys.position)
         output.arguments(users.bytes, count: userCount)
         output.argument(head.token)
@@ -110,13 +98,9 @@ package struct CommitCommand: ~Copyable {
         output.argument(head.number)
         output.argument(head.offset)
         output.argument(head.fingerprint)
-        output.arguments(counts.bytes, count: userCount)
+        output.argument(header)
+        output.argument(counts.bytes)
         output.arguments(values.bytes, count: valueCount)
-    }
-
-    private mutating func addPair() {
-        guard let count = userValueCount else { preconditionFailure("no user was begun") }
-        userValueCount = count + 2
     }
 
     /// More than this is given back before the next commit.

@@ -124,7 +124,6 @@ struct Benchmark {
             for place in 0..<size {
                 let user = (call * size + place) % Self.users
                 commit.beginUser(keys, id: UInt64(user), rewrite: false)
-                commit.field("@", Self.header.span.bytes)
                 for index in 0..<2 {
                     commit.field(channel: channel(user, index), Self.state.span.bytes)
                 }
@@ -133,7 +132,8 @@ struct Benchmark {
             let head = CommitCommand.Head(
                 token: token, previous: UInt64(call), number: UInt64(call + 1), offset: 1,
                 fingerprint: Fingerprint(offset: 1, hash: 1))
-            commit.finish(head, keys: keys, into: &output)
+            commit.finish(
+                head, header: Self.header.span.bytes, keys: keys, into: &output)
             return 1
         }
     }

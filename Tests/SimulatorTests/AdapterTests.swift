@@ -82,7 +82,11 @@ private struct RedisPair: ~Copyable {
         let keys = keys[partition]
         var outcome: CommitReply
         do {
-            outcome = CommitReply(try real.call { command.finish(head, keys: keys, into: &$0) })
+            let header = write.users.first?.header ?? []
+            outcome = CommitReply(
+                try real.call {
+                    command.finish(head, header: header.span.bytes, keys: keys, into: &$0)
+                })
         } catch {
             outcome = error.kind == .fenced ? .fenced : .rolledBack
             #expect(error.kind == .fenced || error.kind == .rolledBack, "\(error)")
@@ -109,7 +113,8 @@ private struct RedisPair: ~Copyable {
         let isChained = random.chance(800)
         let previous = isChained ? store.number : CommitNumber(UInt64(random.below(40)))
         let position = Offset(Int64(random.next() >> 1))
-        let users = Self.users.filter { _ in random.chance(400) }.map { makeUser($0) }
+        let header = [UInt8(random.below(256))]
+        let users = Self.users.filter { _ in random.chance(400) }.map { makeUser($0, header) }
         return CommitWrite(
             token: token, previous: previous, number: previous.next, position: position,
             fingerprint: random.chance(700)
@@ -117,21 +122,19 @@ private struct RedisPair: ~Copyable {
             users: users)
     }
 
-    private mutating func makeUser(_ id: UInt64) -> UserWrite {
+    private mutating func makeUser(_ id: UInt64, _ header: [UInt8]) -> UserWrite {
         var fields: [(channel: UInt64, value: [UInt8])] = []
         for channel: UInt64 in 1...4 where random.chance(400) {
             fields.append((channel, (0..<random.below(20)).map { _ in UInt8(random.below(256)) }))
         }
         return UserWrite(
-            user: UserID(id), rewrites: random.chance(300), header: [UInt8(random.below(256))],
-            fields: fields)
+            user: UserID(id), rewrites: random.chance(300), header: header, fields: fields)
     }
 
     private mutating func encode(_ write: CommitWrite, _ keys: PartitionKeys) {
         command.begin()
         for user in write.users {
             command.beginUser(keys, id: user.user.rawValue, rewrite: user.rewrites)
-            command.field("@", user.header.span.bytes)
             for field in user.fields {
                 command.field(channel: field.channel, field.value.span.bytes)
             }

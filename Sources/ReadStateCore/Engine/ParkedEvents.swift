@@ -75,7 +75,9 @@ package struct ParkedEvents: ~Copyable {
         ring[slot(place)].waiting = false
         list.first = parked.next
         if list.first == Self.nowhere { list.last = Self.nowhere }
-        let entries = lists.removeValue(forKey: place) ?? []
+        // Hardly any event has a list, and the dictionary would hash the place even while empty.
+        let hasList = parked.event.entryRange != nil
+        let entries = hasList ? lists.removeValue(forKey: place) ?? [] : []
         entryCount -= entries.count
         while head != tail, !ring[slot(head)].waiting { head += 1 }
         return (parked.event, entries)

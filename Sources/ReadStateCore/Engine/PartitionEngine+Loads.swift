@@ -108,15 +108,11 @@ extension PartitionEngine {
 
     /// The place of a user on its way in; asks for it if nobody did yet.
     mutating func requestLoad(of user: UserID) -> Int {
-        if let index = loading[user] { return index }
-        let index: Int
-        if let free = loadingFree.popLast() {
-            index = free
-        } else {
-            index = loadingUsers.count
-            loadingUsers.append(LoadingUser())
-        }
-        loading[user] = index
+        // Looked up and entered in one step: hashing the user is most of the cost.
+        let free = loadingFree.last ?? loadingUsers.count
+        let index = loading.enter(user, at: free)
+        guard index == free else { return index }
+        if loadingFree.popLast() == nil { loadingUsers.append(LoadingUser()) }
         loadQueue.append(user)
         return index
     }
@@ -132,5 +128,13 @@ extension PartitionEngine {
         loadingFree.removeAll()
         loadQueue.removeAll()
         loadsInFlight.removeAll()
+    }
+}
+
+extension [UserID: Int] {
+    /// Where the user is; `free` if it was not in here and now is.
+    fileprivate mutating func enter(_ user: UserID, at free: Int) -> Int {
+        func keep(_ index: inout Int) -> Int { index }
+        return keep(&self[user, default: free])
     }
 }

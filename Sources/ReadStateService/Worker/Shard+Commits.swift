@@ -18,11 +18,10 @@ extension Shard {
             for user in commit.users {
                 commitCommand.beginUser(
                     partition.keys, id: user.user.rawValue, rewrite: user.rewrites)
-                // These arrays and that of each state outlive the calls.
-                unsafe commitCommand.field("@", encoded.span.bytes)
                 partition.engine.takeChanges(of: user) { channel, state in
                     stateBytes.removeAll(keepingCapacity: true)
                     StoredState.encode(state, into: &stateBytes)
+                    // The array outlives the call.
                     unsafe commitCommand.field(channel: channel.rawValue, stateBytes.span.bytes)
                 }
                 commitCommand.endUser()
@@ -33,7 +32,10 @@ extension Shard {
                 fingerprint: commit.fingerprint.map {
                     Fingerprint(offset: $0.offset.rawValue, hash: $0.hash)
                 })
-            commitCommand.finish(head, keys: partition.keys, into: &commits.connection.output)
+            // The array outlives the call.
+            unsafe commitCommand.finish(
+                head, header: encoded.span.bytes, keys: partition.keys,
+                into: &commits.connection.output)
             commits.expected.append(
                 .commit(partition, commit.token, commit.number, sent: SystemClock.nanoseconds()))
         }

@@ -99,9 +99,9 @@ final class Shard {
         self.published = published
         queries = QueryDecoder(namespace: Array(settings.keys.namespace.utf8))
         epoll = try Epoll(batch: 256)
-        // A commit of 16 users keeps the server for some 50 µs, a load of 64 for 120 µs: a request
-        // of anybody waits a millisecond behind them at most.
-        commits = Self.lane("commits", Self.commitsToken, limit: 8, settings)
+        // A commit of 64 users keeps the server for some 250 µs, a load of 64 for 150 µs: a request
+        // of anybody waits a millisecond behind either at most.
+        commits = Self.lane("commits", Self.commitsToken, limit: 4, settings)
         loads = Self.lane("loads", Self.loadsToken, limit: 8, settings)
         replies = Self.lane("replies", Self.repliesToken, limit: 1_024, settings)
         requests = Self.lane("requests", Self.requestsToken, limit: 1, settings)
