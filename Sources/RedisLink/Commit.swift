@@ -1,7 +1,8 @@
 // One commit: the dirty users of a partition and its position, in one call of `Script.commit`. How
 // many users and fields there are is known only at the end, but RESP wants the count first and
-// `EVALSHA` wants all keys before all other arguments. So keys, counts and values are encoded into
-// three buffers of their own, kept from commit to commit, and joined by `finish`.
+// `EVALSHA` wants all keys before all other arguments. So keys, those of rewritten users once more,
+// counts and values are encoded into buffers of their own, kept from commit to commit, and joined
+// by `finish`.
 
 /// A commit being put together.
 ///
@@ -34,26 +35,29 @@ package struct CommitCommand: ~Copyable {
     }
 
     private var users = ByteBuffer()
+    private var rewritten = ByteBuffer()
     private var counts = ByteBuffer()
     private var values = ByteBuffer(capacity: 16 * 1024)
     /// Users that are finished.
     package private(set) var userCount = 0
+    private var rewrittenCount = 0
     private var valueCount = 0
     /// Fields and values of the user being written; nil between users.
     private var userValueCount: Int?
-    private var isRewrite = false
 
     package init() {}
 
     /// Encoded bytes of what was written since `begin`.
-    package var byteCount: Int { users.count + counts.count + values.count }
+    package var byteCount: Int { users.count + rewritten.count + counts.count + values.count }
 
     /// Begins a commit, dropping one that was not finished.
     package mutating func begin() {
         users.removeAll(keepingAtMost: Self.idleCapacity)
+        rewritten.removeAll(keepingAtMost: Self.idleCapacity)
         counts.removeAll(keepingAtMost: Self.idleCapacity)
         values.removeAll(keepingAtMost: Self.idleCapacity)
         userCount = 0
+        rewrittenCount = 0
         valueCount = 0
         userValueCount = nil
     }
@@ -64,7 +68,9 @@ package struct CommitCommand: ~Copyable {
         precondition(userValueCount == nil, "the user before this one is not finished")
         users.appendBulk(keys.userPrefix, decimal: id)
         userValueCount = 0
-        isRewrite = rewrite
+        guard rewrite else { return }
+        rewritten.appendBulk(keys.userPrefix, decimal: id)
+        rewrittenCount += 1
     }
 
     /// A field that is named by a channel id in decimal.
@@ -77,7 +83,7 @@ package struct CommitCommand: ~Copyable {
 
     package mutating func endUser() {
         guard let count = userValueCount else { preconditionFailure("no user was begun") }
-        counts.append(bigEndian: Int32(isRewrite ? -1 - count : count))
+        counts.append(bigEndian: Int32(count))
         valueCount += count
         userCount += 1
         userValueCount = nil
@@ -90,9 +96,11 @@ package struct CommitCommand: ~Copyable {
         _ head: Head, header: RawSpan, keys: PartitionKeys, into output: inout RespWriter
     ) {
         precondition(userValueCount == nil, "the last user is not finished")
-        output.script(.commit, keys: 1 + userCount, arguments: 7 + valueCount)
+        output.script(
+            .commit, keys: 1 + userCount + rewrittenCount, arguments: 7 + valueCount)
         output.argument(keys.position)
         output.arguments(users.bytes, count: userCount)
+        output.arguments(rewritten.bytes, count: rewrittenCount)
         output.argument(head.token)
         output.argument(head.previous)
         output.argument(head.number)

@@ -25,13 +25,13 @@ enum Script: Int, CaseIterable {
         return was
         """
 
-    /// KEYS: position, then the users. ARGV: token, the number before, the number, offset,
-    /// fingerprint; what `@` becomes in each user; per user four bytes of how many other fields and
-    /// values it has, n, or -1 - n if its hash is to be deleted first; then all fields and values.
+    /// KEYS: position, the users, then those of them whose hashes are to be deleted first. ARGV:
+    /// token, the number before, the number, offset, fingerprint; what `@` becomes in each user;
+    /// per user four bytes of how many other fields and values it has; then all fields and values.
     /// Where the position is gone, token and all, Redis lost it. One `HSET` takes 2,000 fields:
-    /// `unpack` ends at 8,000 values, the size of Lua's stack. A value that comes once and not with
-    /// each user is one that Redis need not make an object and a Lua string of (instructions of
-    /// Redis for a user with one state: 25,700 with all of it in each of 16 users, 20,700 now).
+    /// `unpack` ends at 8,000 values, the size of Lua's stack. Calls and arguments are what costs:
+    /// each is a Lua string and an object of Redis. (Instructions of Redis for a user of one state:
+    /// 25,700 with header and count of its own in a commit of 16 users, 20,700 now.)
     private static let commitSource: StaticString = """
         #!lua
         local call, keys, args = redis.call, KEYS, ARGV
@@ -46,12 +46,12 @@ enum Script: Int, CaseIterable {
           return redis.error_reply('ROLLED_BACK the number is ' .. (at[2] or '0'))
         end
         local header, counts, from = args[6], args[7], 8
-        for i = 2, #keys do
-          local key, n = keys[i], struct.unpack('>i4', counts, 4 * i - 7)
-          if n < 0 then
-            call('DEL', key)
-            n = -1 - n
-          end
+        local users = #counts / 4
+        if #keys > 1 + users then
+          call('DEL', unpack(keys, 2 + users))
+        end
+        for user = 1, users do
+          local key, n = keys[1 + user], struct.unpack('>i4', counts, 4 * user - 3)
           while n > 4000 do
             call('HSET', key, unpack(args, from, from + 3999))
             from, n = from + 4000, n - 4000

@@ -298,7 +298,7 @@ struct ProtocolTests {
             commit.begin()
             let keys = try Keys(namespace: "rs").partition(0)
             commit.beginUser(keys, id: 1, rewrite: false)
-            commit.endUser()
+            commit.beginUser(keys, id: 2, rewrite: false)
         }
     }
 }
