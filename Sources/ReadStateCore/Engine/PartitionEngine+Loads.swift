@@ -20,9 +20,11 @@ package struct Load: Sendable {
 }
 
 extension PartitionEngine {
-    /// The next load to be sent, or nil if none is wanted or enough are on their way.
+    /// The next load to be sent, or nil if none is wanted or enough are on their way. Beside others
+    /// only full ones are sent: a small one costs the store more for each user.
     package mutating func nextLoad() -> Load? {
         guard phase == .owned, !loadQueue.isEmpty,
+            loadsInFlight.isEmpty || loadQueue.count >= settings.loadUserLimit,
             loadsInFlight.count < settings.loadsInFlightLimit,
             leavingCount < settings.leavingLimit, let token
         else { return nil }

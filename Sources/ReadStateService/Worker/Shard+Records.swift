@@ -1,4 +1,4 @@
-// Records: from a partition's queue through the decoder into its engine, a batch a turn. A record
+// Records: from a partition's queue through the decoder into its engine, in batches. A record
 // is decoded where librdkafka holds it; nothing of it is copied but the event's numbers.
 
 import KafkaLog
@@ -13,15 +13,15 @@ extension Shard {
             && partition.deadLetterBytes < settings.deadLetterByteLimit
     }
 
-    /// One batch of the partition, if it may be read.
-    func consume(_ partition: ShardPartition, now: Instant) {
-        guard canConsume(partition) else { return }
+    /// At most so many records of the partition, if it may be read; how many they were.
+    func consume(_ partition: ShardPartition, limit: Int, now: Instant) -> Int {
+        guard canConsume(partition) else { return 0 }
         let place =
             settings.checksPartitioner
             ? Partitioning.Place(partition.id, of: settings.partitionCount) : nil
         let turn = Self.fill(
-            &batch, with: &decoder, from: &partition.queue!, next: partition.engine.next,
-            place: place
+            &batch, with: &decoder, from: &partition.queue!, limit: limit,
+            next: partition.engine.next, place: place
         ) { record, outcome in
             switch outcome {
             case .event: break
@@ -36,19 +36,20 @@ extension Shard {
                 batch, upTo: last.next, lastRecord: turn.fingerprint, now: now)
         }
         if let error = turn.result.error { logFailed(partition, error, now: now) }
+        return turn.result.count
     }
 
-    /// Decodes what the queue has, up to a whole batch. Batch and decoder are arguments and not
+    /// Decodes what the queue has, up to a limit. Batch and decoder are arguments and not
     /// reached through `self`: in a class, each access of each record would be checked anew at run
     /// time, which costs half as much as decoding.
     private static func fill(
         _ batch: inout EventBatch, with decoder: inout EventDecoder,
-        from queue: inout PartitionQueue, next: Offset, place: Partitioning.Place?,
+        from queue: inout PartitionQueue, limit: Int, next: Offset, place: Partitioning.Place?,
         otherwise: (borrowing Record, EventDecoder.Outcome) -> Void
     ) -> RecordTurn {
         batch.removeAll()
         var turn = RecordTurn()
-        turn.result = queue.consume(limit: batch.capacity) { record in
+        turn.result = queue.consume(limit: limit) { record in
             let offset = Offset(record.offset)
             guard offset >= next else { return true }
             if turn.last == nil {
