@@ -202,8 +202,9 @@ import Testing
         #expect(outcome(id + utf8("{\"user_id\":\"7\"}")) == .deadLetter(.malformedHeader))
     }
 
-    /// The reader of common records and the general one agree on whatever is made of such records.
-    @Test func canonicalAndGeneralReaderAgree() {
+    /// The readers of common records and the general one agree on whatever is made of such records.
+    @Test(arguments: [Encoding.protobuf, .json])
+    func commonAndGeneralReaderAgree(_ encoding: Encoding) {
         var numbers = SeededNumbers(seed: 21)
         var decoder = EventDecoder()
         var taken = 0
@@ -217,11 +218,19 @@ import Testing
                 event.flag = numbers.chance(2)
             }
             var value: [UInt8] = []
-            EventEncoder.protobuf(event, entries: [], into: &value)
+            if encoding == .json {
+                EventEncoder.json(event, entries: [], into: &value)
+            } else {
+                EventEncoder.protobuf(event, entries: [], into: &value)
+            }
             if round % 4 != 0 { mutate(&value, &numbers) }
             var batch = EventBatch(capacity: 1)
-            let isTaken = EventDecoder.appendCanonical(
-                value.span.bytes, user: 7, offset: Offset(3), to: &batch)
+            let isTaken =
+                encoding == .json
+                ? EventDecoder.appendCommonJSON(
+                    value.span.bytes, user: 7, offset: Offset(3), to: &batch)
+                : EventDecoder.appendCanonical(
+                    value.span.bytes, user: 7, offset: Offset(3), to: &batch)
             guard isTaken else { continue }
             taken += 1
             let (problem, read, _) = decoder.readOne(value)
