@@ -1,6 +1,7 @@
 // Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those
 // named. `--trace FILE` is a log of events in their JSON form for `cache-hits`, a line each, packed
-// by gzip or zstd or not.
+// by gzip or zstd or not. `--alone` leaves the baselines out, `--rounds N` repeats more or less often
+// than three times.
 
 var named = Array(CommandLine.arguments.dropFirst())
 var trace = "Tests/Data/irc-300k.jsonl.gz"
@@ -8,12 +9,20 @@ if let flag = named.firstIndex(of: "--trace"), flag + 1 < named.count {
     trace = named.remove(at: flag + 1)
     named.remove(at: flag)
 }
+if let flag = named.firstIndex(of: "--rounds"), flag + 1 < named.count {
+    unsafe Rounds.count = max(1, Int(named.remove(at: flag + 1)) ?? 3)
+    named.remove(at: flag)
+}
+if let flag = named.firstIndex(of: "--alone") {
+    unsafe Rounds.withBaselines = false
+    named.remove(at: flag)
+}
 
 let everything: [(name: String, run: () -> Void)] = [
     ("cache", { measureThroughput([.small, .middle], prepared: true) }),
     ("cache-small", { measureThroughput([.small], prepared: true) }),
     ("cache-middle", { measureThroughput([.middle], prepared: true) }),
-    ("cache-alone", { measureThroughput([.small, .middle], prepared: true, baselines: false) }),
+    ("cache-tiny", { measureThroughput([.tiny], prepared: true) }),
     ("cache-evicting", { measureThroughput([.evicting], prepared: true) }),
     ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
     ("cache-large", { measureThroughput([.large], prepared: true) }),
