@@ -15,7 +15,7 @@ private func show(_ name: String, _ histogram: Histogram) {
 
 /// Events that load, commit or evict a thousand states or more are told apart: their time is that of
 /// the user's own states.
-func measureLatency(_ shapes: [Shape]) {
+func measureLatency(_ shapes: [Shape], events: Int) {
     print("latency: ns p50, p99, p99.9, p99.99; longest in us; over 0.3 ms a second, and in all")
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
     for shape in shapes {
@@ -28,7 +28,7 @@ func measureLatency(_ shapes: [Shape]) {
         var large = Histogram()
         let pieces = (0..<Piece.count).map { _ in Piece() }
         var done = 0
-        while done < shape.events + latencyEvents {
+        while done < shape.events + events {
             for piece in pieces {
                 workload.fill(&piece.batch)
                 piece.now = workload.now
@@ -49,9 +49,6 @@ func measureLatency(_ shapes: [Shape]) {
     }
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
 }
-
-/// Events that are timed.
-private let latencyEvents = 100_000_000
 
 /// Every event is the first of its user.
 func measureGrowth(users: Int) {
