@@ -1,6 +1,7 @@
 // Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those
 // named. `--trace FILE` is a log of events in their JSON form for `cache-hits`, a line each, packed
-// by gzip or zstd or not.
+// by gzip or zstd or not. `--alone` leaves the baselines out, `--rounds N` repeats more or less often
+// than three times, `--millions N` is how many single events are timed (100).
 
 var named = Array(CommandLine.arguments.dropFirst())
 var trace = "Tests/Data/irc-300k.jsonl.gz"
@@ -8,12 +9,25 @@ if let flag = named.firstIndex(of: "--trace"), flag + 1 < named.count {
     trace = named.remove(at: flag + 1)
     named.remove(at: flag)
 }
+if let flag = named.firstIndex(of: "--rounds"), flag + 1 < named.count {
+    unsafe Rounds.count = max(1, Int(named.remove(at: flag + 1)) ?? 3)
+    named.remove(at: flag)
+}
+var timedEvents = 100_000_000
+if let flag = named.firstIndex(of: "--millions"), flag + 1 < named.count {
+    timedEvents = max(1, Int(named.remove(at: flag + 1)) ?? 100) * 1_000_000
+    named.remove(at: flag)
+}
+if let flag = named.firstIndex(of: "--alone") {
+    unsafe Rounds.withBaselines = false
+    named.remove(at: flag)
+}
 
 let everything: [(name: String, run: () -> Void)] = [
     ("cache", { measureThroughput([.small, .middle], prepared: true) }),
     ("cache-small", { measureThroughput([.small], prepared: true) }),
     ("cache-middle", { measureThroughput([.middle], prepared: true) }),
-    ("cache-alone", { measureThroughput([.small, .middle], prepared: true, baselines: false) }),
+    ("cache-tiny", { measureThroughput([.tiny], prepared: true) }),
     ("cache-evicting", { measureThroughput([.evicting], prepared: true) }),
     ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
     ("cache-large", { measureThroughput([.large], prepared: true) }),
@@ -22,8 +36,8 @@ let everything: [(name: String, run: () -> Void)] = [
     ("cache-memory", { measureMemory(users: 400_000) }),
     ("cache-windows", { measureWindows(users: 20_000) }),
     ("cache-capacity", { measureCapacity() }),
-    ("cache-latency", { measureLatency([.middle]) }),
-    ("cache-latency-evicting", { measureLatency([.evicting]) }),
+    ("cache-latency", { measureLatency([.middle], events: timedEvents) }),
+    ("cache-latency-evicting", { measureLatency([.evicting], events: timedEvents) }),
     ("cache-growth", { measureGrowth(users: 4_000_000) }),
     ("cache-days", { measureDays(6) }),
     ("cache-100m", { measureScale() }),

@@ -91,8 +91,9 @@ extension ReadStateCache {
         for ahead in 1...6 where place != none {
             let entry = dirtyEntries[place]
             switch ahead {
-            case 2: prefetchBlock(of: entry.slot)
-            case 4: records.prefetch(entry.slot)
+            case 1: prefetchChangedSides(of: entry.slot)
+            case 3: prefetchBlock(of: entry.slot)
+            case 5: records.prefetch(entry.slot)
             case 6: dirtyEntries.prefetch(entry.newer)
             default: break
             }
@@ -100,12 +101,23 @@ extension ReadStateCache {
         }
     }
 
-    /// Asks for the beginning of a user's states.
-    @inline(__always)
+    /// Asks for the side blocks of the states that a commit will take; of the first ones, where
+    /// there are many.
+    private mutating func prefetchChangedSides(of slot: UInt32) {
+        let record = records[slot]
+        for index in 0..<min(Int(record.count), Self.linearLimit) {
+            let place = place(index, of: record)
+            guard slab.load(UInt64.self, at: place.channel) & Self.changedBit != 0 else { continue }
+            let state: PackedState = slab.load(at: place.value)
+            if state.isExtended { slab.prefetch(SideBlock(rest: state.rest).offset) }
+        }
+    }
+
+    /// Asks for a user's states: for all of them, unless they are more than twenty.
     mutating func prefetchBlock(of slot: UInt32) {
         let start = Slab.offset(records[slot].block)
-        slab.prefetch(start)
-        slab.prefetch(start &+ 64)
+        let bytes = min(8 &+ 24 &* Int(records[slot].count), 512)
+        for at in stride(from: 0, to: bytes, by: 64) { slab.prefetch(start &+ at) }
     }
 
     /// The oldest dirty user, if it became dirty at `moment` or before.

@@ -99,8 +99,9 @@ extension ReadStateCache {
             slab.prefetch(start &+ 64)
             if records[slot].sizeClass > Self.largestLinear {
                 prefetchChannelIndex(batch[at].channel.rawValue, of: slot)
-            } else if records[slot].count > 15 {
-                slab.prefetch(start &+ 128)
+            } else {
+                // Where the channels end. What is between, the processor asks for by itself.
+                slab.prefetch(start &+ 8 &* Int(records[slot].count))
             }
         }
     }
@@ -135,7 +136,10 @@ extension ReadStateCache {
                 state &+= found == 0 ? 8 : found.trailingZeroBitCount
                 if found != 0 { break }
             }
-            slab.prefetch(channels &+ 8 &* slab.capacity(sizeClass) &+ 16 &* state)
+            let value = channels &+ 8 &* slab.capacity(sizeClass) &+ 16 &* state
+            slab.prefetch(value)
+            // One state in eight lies across the end of a line.
+            slab.prefetch(value &+ 8)
             pipeline[at].state = UInt32(truncatingIfNeeded: state)
         }
     }

@@ -15,6 +15,8 @@ struct Shape {
     /// Events to warm up, and as many to be measured.
     var events: Int
 
+    /// Fits the processor's own cache: what an event costs without waiting for memory.
+    static let tiny = Shape(name: "50 k states", users: 5_000, events: 4 << 20)
     static let small = Shape(name: "1 M states", users: 101_000, events: 4 << 20)
     static let middle = Shape(name: "8 M states", users: 810_000, events: 8 << 20)
     static let large = Shape(name: "40 M states", users: 4_050_000, events: 8 << 20)
@@ -84,7 +86,10 @@ func measure<P: Peer & ~Copyable>(
 
 /// Runs of one peer over one shape.
 struct Rounds {
-    static let count = 3
+    // Set once by the command line, before anything is measured.
+    nonisolated(unsafe) static var count = 3
+    nonisolated(unsafe) static var withBaselines = true
+
     var name: String
     var outcomes: [Outcome] = []
 
@@ -106,7 +111,7 @@ struct Rounds {
 }
 
 /// Time and memory of the cache and its baselines, in rounds of all of them.
-func measureThroughput(_ shapes: [Shape], prepared: Bool, baselines: Bool = true) {
+func measureThroughput(_ shapes: [Shape], prepared: Bool) {
     for shape in shapes {
         var ours = Rounds(name: "the cache")
         var blind = Rounds(name: "the cache, no look-ahead")
@@ -124,9 +129,9 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool, baselines: Bool = true
                 "  charged \(rounded(charged)) bytes a state; \(peer.misses) misses,"
                 + " \(peer.evictions) evictions, \(peer.committedStates) states committed"
         }
-        for _ in 0..<Rounds.count {
+        for _ in unsafe 0..<Rounds.count {
             ours.outcomes.append(measure(shape, { cache(looksAhead: true) }, inspect: tell))
-            guard baselines else { continue }
+            guard unsafe Rounds.withBaselines else { continue }
             blind.outcomes.append(measure(shape, { cache(looksAhead: false) }))
             table.outcomes.append(measure(shape, { PlainTablePeer(users: shape.users) }))
             dictionaries.outcomes.append(measure(shape, { DictionaryPeer() }))
@@ -135,7 +140,8 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool, baselines: Bool = true
             print("  round \(ours.outcomes.count):", times.joined(separator: " "))
             flush()
         }
-        print("\(shape.name): processor ns an event, least and median of \(Rounds.count) rounds;")
+        let rounds = ours.outcomes.count
+        print("\(shape.name): processor ns an event, least and median of \(rounds) rounds;")
         print("  the cache's share of that; bytes a state; allocations an event")
         ours.show(against: ours)
         for peer in [blind, table, dictionaries] where !peer.outcomes.isEmpty {

@@ -6,12 +6,17 @@ import ReadStateCore
 
 private func show(_ name: String, _ histogram: Histogram) {
     let quantiles = [0.5, 0.99, 0.999, 0.9999].map { rounded(histogram.quantile($0), 0).leading(9) }
+    let spikes = Double(histogram.spikes) / histogram.seconds
     print(
-        "  " + name.padding(34), quantiles.joined(), rounded(histogram.maximum / 1000).leading(10))
+        "  " + name.padding(34), quantiles.joined(), rounded(histogram.maximum / 1000).leading(10),
+        rounded(spikes).leading(8), String(histogram.spikes).leading(8))
+    flush()
 }
 
-func measureLatency(_ shapes: [Shape]) {
-    print("latency: ns p50, p99, p99.9, p99.99; longest in us")
+/// Events that load, commit or evict a thousand states or more are told apart: their time is that of
+/// the user's own states.
+func measureLatency(_ shapes: [Shape], events: Int) {
+    print("latency: ns p50, p99, p99.9, p99.99; longest in us; over 0.3 ms a second, and in all")
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
     for shape in shapes {
         var runner = CacheRunner(window: 32)
@@ -20,9 +25,10 @@ func measureLatency(_ shapes: [Shape]) {
         var workload = Workload(users: shape.users)
         for user in 0..<shape.users { runner.prefill(user, of: &workload) }
         var histogram = Histogram()
+        var large = Histogram()
         let pieces = (0..<Piece.count).map { _ in Piece() }
         var done = 0
-        while done < shape.events + latencyEvents {
+        while done < shape.events + events {
             for piece in pieces {
                 workload.fill(&piece.batch)
                 piece.now = workload.now
@@ -31,19 +37,18 @@ func measureLatency(_ shapes: [Shape]) {
                 if done < shape.events {
                     runner.run(piece.batch, of: workload, now: piece.now)
                 } else {
-                    runner.run(piece.batch, of: workload, now: piece.now, into: &histogram)
+                    runner.run(
+                        piece.batch, of: workload, now: piece.now, into: &histogram, &large)
                 }
                 done += piece.batch.count
             }
         }
         show("\(shape.name), \(histogram.total) events", histogram)
         histogram.show()
+        show("  and \(large.total) with a large user", large)
     }
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
 }
-
-/// Events that are timed.
-private let latencyEvents = 100_000_000
 
 /// Every event is the first of its user.
 func measureGrowth(users: Int) {
@@ -66,6 +71,7 @@ func measureGrowth(users: Int) {
             ahead.add(cbench_ticks() &- start)
         }
     }
+    show("an empty loop, 10 s", idleHistogram(seconds: 10))
     show("growth to \(users) users", histogram)
     show("  memory ahead, behind 1024 of them", ahead)
 }

@@ -42,6 +42,7 @@ struct Histogram {
     private var counts = [Int](repeating: 0, count: 1024)
     private(set) var total = 0
     private(set) var longest: UInt64 = 0
+    private var sum: UInt64 = 0
 
     @inline(__always)
     mutating func add(_ ticks: UInt64) {
@@ -49,6 +50,18 @@ struct Histogram {
         counts[exponent * 16 + Int(truncatingIfNeeded: ticks >> UInt64(exponent - 4)) & 15] += 1
         total += 1
         longest = max(longest, ticks)
+        sum &+= ticks
+    }
+
+    /// All of them together.
+    var seconds: Double { Double(sum) / ticksPerNanosecond / 1e9 }
+
+    /// How many took at least 0.3 ms, to the next sixteenth of a doubling.
+    var spikes: Int {
+        let ticks = UInt64(300_000 * ticksPerNanosecond)
+        let exponent = 63 - ticks.leadingZeroBitCount
+        let first = exponent * 16 + Int(ticks >> UInt64(exponent - 4)) & 15
+        return counts[first...].reduce(0, +)
     }
 
     /// The duration below which a share of all are, in nanoseconds.
