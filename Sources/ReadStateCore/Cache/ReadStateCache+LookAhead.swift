@@ -1,6 +1,6 @@
-// Look-ahead: what the next events of a batch will touch is asked for before they come. Before every
-// eighth event, each of five stages goes through eight events, and reads only what the stage before
-// has asked for eight events earlier:
+// Look-ahead: what the next events of a batch will touch is asked for before they come. Before
+// every eighth event, each of five stages goes through eight events, and reads only what the stage
+// before has asked for eight events earlier:
 //
 //   40 ahead  the line of the index where the user's search begins
 //   32 ahead  the index entry, so the record

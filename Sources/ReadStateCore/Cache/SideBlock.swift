@@ -119,8 +119,8 @@ struct SideBlock: BitwiseCopyable {
     /// Bytes in use.
     @inline(__always)
     func bytes(_ rare: RareFields) -> Int { entries(rare) &+ entryCount &* stride }
-    /// Bytes to ask for with so many `more` entries: with room for two beyond, but no more than eight
-    /// for each unread message.
+    /// Bytes to ask for with so many `more` entries: with room for two beyond, but no more than
+    /// eight for each unread message.
     @inline(__always)
     func roomyBytes(_ rare: RareFields, more: Int = 0) -> Int {
         let bytes = bytes(rare) &+ more &* stride

@@ -1,8 +1,8 @@
 // From a user's id to its slot: open addressing with linear probing. An entry is 8 bytes, 32 bits
 // of the id's hash and the slot plus one, so that the user's record is only looked at where the
-// hashes agree. An entry's home is hash * capacity / 2^32, rounded down to the first place of a cache
-// line: that keeps homes in the order of hashes, and one look at a line's eight places finds nearly
-// every user.
+// hashes agree. An entry's home is hash * capacity / 2^32, rounded down to the first place of a
+// cache line: that keeps homes in the order of hashes, and one look at a line's eight places finds
+// nearly every user.
 //
 // That order is what lets the table grow without a stop. A larger table is begun beside the old
 // one, and every insertion moves a few entries over, from the old table's start towards its end:
