@@ -2,8 +2,8 @@
 // fields in the order of their numbers, ids as strings, defaults left out, no blanks.
 //
 //     {"user_id":"7","channel_id":"9","op_id":"1240","message_read":{"message_id":"1234"}}
-//     {"user_id":"7","channel_id":"9","message_sent":{"message_id":"1234","mention":"MENTION_USER",
-//     "own":true}}                                     (no line feed there; op_id may stand here, too)
+//     {"user_id":"7","channel_id":"9","message_sent":{"message_id":"1234"}}
+//     {..., "message_sent":{"message_id":"1234","mention":"MENTION_USER","own":true}}
 //
 // Such a record is compared with this text from left to right, at a fifth of what parsing any JSON
 // takes. Whatever looks different in any byte, or is not acceptable, is left to the general reader,

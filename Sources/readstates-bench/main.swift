@@ -1,7 +1,7 @@
 // Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those
 // named. `--trace FILE` is a log of events in their JSON form for `cache-hits`, a line each, packed
-// by gzip or zstd or not. `--alone` leaves the baselines out, `--rounds N` repeats more or less often
-// than three times, `--millions N` is how many single events are timed (100).
+// by gzip or zstd or not. `--alone` leaves the baselines out, `--rounds N` repeats more or less
+// often than three times, `--millions N` is how many single events are timed (100).
 
 var named = Array(CommandLine.arguments.dropFirst())
 var trace = "Tests/Data/irc-300k.jsonl.gz"

@@ -13,8 +13,8 @@ private func show(_ name: String, _ histogram: Histogram) {
     flush()
 }
 
-/// Events that load, commit or evict a thousand states or more are told apart: their time is that of
-/// the user's own states.
+/// Events that load, commit or evict a thousand states or more are told apart: their time is that
+/// of the user's own states.
 func measureLatency(_ shapes: [Shape], events: Int) {
     print("latency: ns p50, p99, p99.9, p99.99; longest in us; over 0.3 ms a second, and in all")
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
