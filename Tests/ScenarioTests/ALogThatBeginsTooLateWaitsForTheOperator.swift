@@ -41,7 +41,9 @@ struct ALogThatBeginsTooLateWaitsForTheOperator {
         try scenario.redis.cli("HSET", key, "offset", "\(beginning)")
         try worker.waitUntilReady()
         try scenario.expectAnswers()
-        #expect(try worker.metrics().sum("readstates_partition_gone_offsets") == 0)
+        try worker.waitForMetrics("nothing gone") {
+            $0.sum("readstates_partition_gone_offsets") == 0
+        }
         #expect(try worker.stop() == .exit(0))
         try scenario.expectStored()
     }
@@ -74,11 +76,12 @@ struct ALogThatBeginsTooLateWaitsForTheOperator {
                 && page?.body.contains(
                     "partition \(Self.partition): offsets \(from) to \(to) are gone") == true
         }
-        #expect(
+        try waitUntil("the range on /status", seen: worker.process.tail) {
             try worker.get("/status")?.body.contains("\"gone_from\":\(from),\"gone_to\":\(to)")
-                == true)
+                == true
+        }
         let sample = "readstates_partition_gone_offsets{partition=\"\(Self.partition)\"}"
-        #expect(try worker.metrics()[sample] == Double(to - from + 1))
+        try worker.waitForMetrics("the range's size") { $0[sample] == Double(to - from + 1) }
         #expect(try worker.get("/livez")?.status == 200)
     }
 

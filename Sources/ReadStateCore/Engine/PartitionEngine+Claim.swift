@@ -95,8 +95,7 @@ extension PartitionEngine {
         }
         for commit in inFlight {
             for user in commit.users {
-                // With a planted fault the user may be gone, and its place with it.
-                if settings.fault != nil, cache.find(user.user) != user.slot { continue }
+                if hasVanished(user) { continue }
                 cache.markRewrite(user.slot)
                 lost.append(user)
             }

@@ -85,7 +85,7 @@ extension PartitionEngine {
     mutating func finish(_ commit: Commit) {
         storedPosition = commit.position
         for user in commit.users {
-            if settings.fault != nil, cache.find(user.user) != user.slot { continue }
+            if hasVanished(user) { continue }
             cache.endCommit(user.slot)
             guard cache.isLeaving(user.slot) else { continue }
             if cache.isDirty(user.slot) {
@@ -159,6 +159,11 @@ extension PartitionEngine {
         }
     }
 
+    /// Whether a user of a commit is not where it must be: only where a bug is planted.
+    func hasVanished(_ user: CommitUser) -> Bool {
+        settings.fault != nil && cache.find(user.user) != user.slot
+    }
+
     private func isFull(_ users: [CommitUser], _ states: Int) -> Bool {
         users.count >= settings.commitUserLimit || states >= settings.commitStateLimit
     }
@@ -169,7 +174,7 @@ extension PartitionEngine {
         while taken < lost.count, !isFull(users, states) {
             let again = lost[taken]
             taken += 1
-            if settings.fault != nil, cache.find(again.user) != again.slot { continue }
+            if hasVanished(again) { continue }
             if cache.isDirty(again.slot) { _ = cache.beginCommit(again.slot) }
             add(again.user, again.slot, firstChange: again.firstChange, to: &users, &states)
         }
