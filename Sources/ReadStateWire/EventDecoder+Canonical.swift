@@ -64,7 +64,7 @@ extension EventDecoder {
 
 extension RawSpan {
     /// The byte at `index`, which the caller has compared with `byteCount`.
-    fileprivate func byte(_ index: Int) -> UInt8 {
+    func byte(_ index: Int) -> UInt8 {
         // In bounds by the caller's comparison, and any byte is a UInt8.
         unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
     }

@@ -5,9 +5,10 @@
 //     {"user_id":"7","channel_id":"9","message_sent":{"message_id":"1234"}}
 //     {..., "message_sent":{"message_id":"1234","mention":"MENTION_USER","own":true}}
 //
-// Such a record is compared with this text from left to right, at a fifth of what parsing any JSON
-// takes. Whatever looks different in any byte, or is not acceptable, is left to the general reader,
-// which alone says what is wrong. A test compares the two on mutated records.
+// Such a record is compared with this text from left to right, which saves 0.5 of the 0.8 us that
+// JSON took of a worker's CPU more than protobuf did. Whatever looks different in any byte, or is
+// not acceptable, is left to the general reader, which alone says what is wrong. A test compares
+// the two on mutated records.
 
 import ReadStateCore
 
@@ -82,13 +83,5 @@ private struct TextCursor: ~Escapable {
         }
         rest = rest.extracting(droppingFirst: count &+ 1)
         return id
-    }
-}
-
-extension RawSpan {
-    /// The byte at `index`, which the caller has compared with `byteCount`.
-    fileprivate func byte(_ index: Int) -> UInt8 {
-        // In bounds by the caller's comparison, and any byte is a UInt8.
-        unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
     }
 }

@@ -4,23 +4,19 @@
 // often than three times, `--millions N` is how many single events are timed (100).
 
 var named = Array(CommandLine.arguments.dropFirst())
-var trace = "Tests/Data/irc-300k.jsonl.gz"
-if let flag = named.firstIndex(of: "--trace"), flag + 1 < named.count {
-    trace = named.remove(at: flag + 1)
-    named.remove(at: flag)
-}
-if let flag = named.firstIndex(of: "--rounds"), flag + 1 < named.count {
-    unsafe Rounds.count = max(1, Int(named.remove(at: flag + 1)) ?? 3)
-    named.remove(at: flag)
-}
-var timedEvents = 100_000_000
-if let flag = named.firstIndex(of: "--millions"), flag + 1 < named.count {
-    timedEvents = max(1, Int(named.remove(at: flag + 1)) ?? 100) * 1_000_000
-    named.remove(at: flag)
-}
+let trace = take("--trace", from: &named) ?? "Tests/Data/irc-300k.jsonl.gz"
+if let text = take("--rounds", from: &named) { unsafe Rounds.count = max(1, Int(text) ?? 3) }
+let timedEvents = max(1, take("--millions", from: &named).flatMap { Int($0) } ?? 100) * 1_000_000
 if let flag = named.firstIndex(of: "--alone") {
     unsafe Rounds.withBaselines = false
     named.remove(at: flag)
+}
+
+/// Takes an option and its value off the command line, if both are there.
+func take(_ option: String, from words: inout [String]) -> String? {
+    guard let place = words.firstIndex(of: option), place + 1 < words.count else { return nil }
+    words.remove(at: place)
+    return words.remove(at: place)
 }
 
 let everything: [(name: String, run: () -> Void)] = [

@@ -36,6 +36,10 @@ struct Slab: ~Copyable {
         var free: UInt32 = 0
         var freeHead = none
         var lastPage = none
+
+        /// Whether so much of it is free that it is packed.
+        @inline(__always)
+        var isLoose: Bool { free > extent / 64 }
     }
 
     /// A block that was moved: its owner must be told.
@@ -135,16 +139,14 @@ struct Slab: ~Copyable {
 
     /// Whether there is something to do for `compact`.
     @inline(__always)
-    func isLoose(_ number: UInt8) -> Bool {
-        classes[UInt32(number)].free > classes[UInt32(number)].extent / 64
-    }
+    func isLoose(_ number: UInt8) -> Bool { classes[UInt32(number)].isLoose }
 
     /// One step towards a packed class: gives up its last block, after moving it into a hole if it
     /// is in use. Nil when there is nothing (more) to tell to an owner.
     mutating func compact(_ number: UInt8) -> Relocation? {
         var sizeClass = classes[UInt32(number)]
         defer { classes[UInt32(number)] = sizeClass }
-        while sizeClass.free > sizeClass.extent / 64 {
+        while sizeClass.isLoose {
             let last = Self.block((sizeClass.extent - 1) % sizeClass.perPage, of: sizeClass)
             let owner: UInt32 = region.load(at: Self.offset(last))
             var moved: Relocation?

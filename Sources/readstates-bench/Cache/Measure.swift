@@ -46,11 +46,16 @@ struct Histogram {
 
     @inline(__always)
     mutating func add(_ ticks: UInt64) {
-        let exponent = max(4, 63 - (ticks | 1).leadingZeroBitCount)
-        counts[exponent * 16 + Int(truncatingIfNeeded: ticks >> UInt64(exponent - 4)) & 15] += 1
+        counts[Self.place(of: ticks)] += 1
         total += 1
         longest = max(longest, ticks)
         sum &+= ticks
+    }
+
+    @inline(__always)
+    private static func place(of ticks: UInt64) -> Int {
+        let exponent = max(4, 63 - (ticks | 1).leadingZeroBitCount)
+        return exponent * 16 + Int(truncatingIfNeeded: ticks >> UInt64(exponent - 4)) & 15
     }
 
     /// All of them together.
@@ -58,10 +63,7 @@ struct Histogram {
 
     /// How many took at least 0.3 ms, to the next sixteenth of a doubling.
     var spikes: Int {
-        let ticks = UInt64(300_000 * ticksPerNanosecond)
-        let exponent = 63 - ticks.leadingZeroBitCount
-        let first = exponent * 16 + Int(ticks >> UInt64(exponent - 4)) & 15
-        return counts[first...].reduce(0, +)
+        counts[Self.place(of: UInt64(300_000 * ticksPerNanosecond))...].reduce(0, +)
     }
 
     /// The duration below which a share of all are, in nanoseconds.
