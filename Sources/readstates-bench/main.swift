@@ -1,7 +1,7 @@
 // Benchmarks: `readstates-bench` runs the ones of a minute or two, `readstates-bench NAME...` those
 // named. `--trace FILE` is a log of events in their JSON form for `cache-hits`, a line each, packed
 // by gzip or zstd or not. `--alone` leaves the baselines out, `--rounds N` repeats more or less
-// often than three times, `--millions N` is how many single events are timed (100).
+// often than three times, `--millions N` is how many million single events are timed (100).
 
 var named = Array(CommandLine.arguments.dropFirst())
 let trace = take("--trace", from: &named) ?? "Tests/Data/irc-300k.jsonl.gz"
@@ -32,8 +32,8 @@ let everything: [(name: String, run: () -> Void)] = [
     ("cache-memory", { measureMemory(users: 400_000) }),
     ("cache-windows", { measureWindows(users: 20_000) }),
     ("cache-capacity", { measureCapacity() }),
-    ("cache-latency", { measureLatency([.middle], events: timedEvents) }),
-    ("cache-latency-evicting", { measureLatency([.evicting], events: timedEvents) }),
+    ("cache-latency", { measureLatency(.middle, events: timedEvents) }),
+    ("cache-latency-evicting", { measureLatency(.evicting, events: timedEvents) }),
     ("cache-growth", { measureGrowth(users: 4_000_000) }),
     ("cache-days", { measureDays(6) }),
     ("cache-100m", { measureScale() }),

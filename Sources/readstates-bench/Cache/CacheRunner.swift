@@ -39,10 +39,11 @@ struct CacheRunner: Peer, ~Copyable {
     }
 
     /// The same with the time of every event; what is due is committed behind each, and counted to
-    /// it. Events that make a thousand states or more come, be stored or go are counted in `large`.
+    /// it. Events that make a thousand states or more come, be stored or go are told apart. Memory
+    /// ahead is up to the caller.
     mutating func run(
         _ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant,
-        into histogram: inout Histogram, _ large: inout Histogram
+        into times: inout RepeatedTimes
     ) {
         var run = Run(expected: .zero)
         var last = cbench_ticks()
@@ -52,10 +53,9 @@ struct CacheRunner: Peer, ~Copyable {
             commitDue(now, limit: 1)
             evict(limit: 4)
             let ticks = cbench_ticks()
-            if movedStates < 1000 { histogram.add(ticks &- last) } else { large.add(ticks &- last) }
+            times.add(ticks &- last, apart: movedStates >= 1000)
             last = ticks
         }
-        cache.touchAhead()
     }
 
     private mutating func apply(

@@ -29,6 +29,14 @@ func residentBytes() -> Int {
     return 0
 }
 
+/// First touches of pages in this process so far, and whatever else the kernel had to be asked for.
+func pageFaults() -> Int {
+    var usage = rusage()
+    // The call writes into our own structure.
+    unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_minflt + usage.ru_majflt
+}
+
 /// How many ticks of the processor's clock make a nanosecond.
 let ticksPerNanosecond: Double = {
     let start = (nanoseconds(), cbench_ticks())
@@ -42,14 +50,12 @@ struct Histogram {
     private var counts = [Int](repeating: 0, count: 1024)
     private(set) var total = 0
     private(set) var longest: UInt64 = 0
-    private var sum: UInt64 = 0
 
     @inline(__always)
     mutating func add(_ ticks: UInt64) {
         counts[Self.place(of: ticks)] += 1
         total += 1
         longest = max(longest, ticks)
-        sum &+= ticks
     }
 
     @inline(__always)
@@ -58,12 +64,9 @@ struct Histogram {
         return exponent * 16 + Int(truncatingIfNeeded: ticks >> UInt64(exponent - 4)) & 15
     }
 
-    /// All of them together.
-    var seconds: Double { Double(sum) / ticksPerNanosecond / 1e9 }
-
-    /// How many took at least 0.3 ms, to the next sixteenth of a doubling.
-    var spikes: Int {
-        counts[Self.place(of: UInt64(300_000 * ticksPerNanosecond))...].reduce(0, +)
+    /// How many took so long or longer, to the next sixteenth of a doubling.
+    func count(over nanoseconds: Double) -> Int {
+        counts[Self.place(of: UInt64(nanoseconds * ticksPerNanosecond))...].reduce(0, +)
     }
 
     /// The duration below which a share of all are, in nanoseconds.
@@ -89,6 +92,57 @@ struct Histogram {
         }
     }
     var maximum: Double { Double(longest) / ticksPerNanosecond }
+}
+
+/// Times of the same single events, taken in several rounds. What the code does at an event it does
+/// in every round; what the machine does meanwhile, it does at other events each time. So the least
+/// of an event's times is the code's own, but for what comes between in every round, which among a
+/// hundred million events happens to none if it happens to one in a thousand of them.
+struct RepeatedTimes {
+    /// The least time of each event so far in ticks; the highest bit is set if it is told apart.
+    private var least: [UInt32]
+    private static let apart: UInt32 = 1 << 31
+    private var next = 0
+    /// Events of this round, those told apart left out.
+    private(set) var round = Histogram()
+
+    init(events: Int) { least = [UInt32](repeating: .max, count: events) }
+
+    mutating func beginRound() {
+        next = 0
+        round = Histogram()
+    }
+
+    /// The next event took so long; those beyond the number of `init` are not kept.
+    @inline(__always)
+    mutating func add(_ ticks: UInt64, apart: Bool = false) {
+        guard next < least.count else { return }
+        if !apart { round.add(ticks) }
+        let time = UInt32(min(ticks, UInt64(Self.apart - 1))) | (apart ? Self.apart : 0)
+        least[next] = min(least[next], time)
+        next += 1
+    }
+
+    /// The least times of the events that are told apart, or of all others.
+    func leastTimes(apart: Bool) -> Histogram {
+        var histogram = Histogram()
+        for time in least where (time & Self.apart != 0) == apart {
+            histogram.add(UInt64(time & ~Self.apart))
+        }
+        return histogram
+    }
+
+    /// The slowest events of a kind by their least times, the slowest first: number, nanoseconds.
+    func slowest(_ count: Int, apart: Bool) -> [(event: Int, nanoseconds: Double)] {
+        var found: [(event: Int, time: UInt32)] = []
+        for (event, time) in least.enumerated() where (time & Self.apart != 0) == apart {
+            if found.count == count, time <= found[count - 1].time { continue }
+            let place = found.firstIndex { $0.time < time } ?? found.count
+            found.insert((event, time), at: place)
+            if found.count > count { found.removeLast() }
+        }
+        return found.map { ($0.event, Double($0.time & ~Self.apart) / ticksPerNanosecond) }
+    }
 }
 
 /// The longest an empty loop was interrupted within so many seconds: the noise of the machine.
