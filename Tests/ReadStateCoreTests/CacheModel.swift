@@ -26,7 +26,11 @@ struct CacheModel: ~Copyable {
         var users: Int
         var channels: Int
         var rare: Int
+        /// Most states; beyond it the least recent users go after each step.
+        var capacity = Int.max
     }
+
+    let capacity: Int
 
     init(seed: UInt64, _ shape: Shape) {
         mix = EventMix(
@@ -34,6 +38,7 @@ struct CacheModel: ~Copyable {
         random = SeededNumbers(seed: ~seed)
         cache = ReadStateCache(window: shape.window)
         states = PlainStates(window: shape.window)
+        capacity = shape.capacity
     }
 
     var resident: [UserID] { recency + leaving }
@@ -55,6 +60,7 @@ struct CacheModel: ~Copyable {
         case 98: if random.chance(20) { exodus() }
         default: if random.chance(4) { removeAll() }
         }
+        while cache.stateCount > capacity && !recency.isEmpty { evictLeastRecent() }
         compareOrders()
     }
 
@@ -141,6 +147,10 @@ struct CacheModel: ~Copyable {
         guard let user = residentInOrder.randomElement(using: &random),
             let slot = cache.find(user)
         else { return }
+        takeChanges(of: user, at: slot)
+    }
+
+    private mutating func takeChanges(of user: UserID, at slot: UserSlot) {
         expect(cache.needsRewrite(slot) == rewrite.contains(user), "whether \(user) is rewritten")
         let all = states.users[user] ?? [:]
         let expected =
@@ -163,6 +173,22 @@ struct CacheModel: ~Copyable {
         }
         expect(cache.user(at: slot) == recency.first, "the least recent user")
         leaving.insert(recency.removeFirst())
+    }
+
+    /// The least recent user goes, once what changed of it was taken.
+    private mutating func evictLeastRecent() {
+        let user = recency[0]
+        unlinkLeastRecent()
+        guard let slot = cache.find(user) else { return expect(false, "\(user) is lost") }
+        if isDirty(user) {
+            _ = cache.beginCommit(slot)
+            dirty.removeAll { $0.user == user }
+            committing.insert(user)
+        }
+        takeChanges(of: user, at: slot)
+        if committing.remove(user) != nil { cache.endCommit(slot) }
+        cache.remove(slot)
+        forget(user)
     }
 
     private mutating func removeSomeone() {

@@ -30,19 +30,19 @@ private func showHead(_ what: String) {
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
 }
 
-/// Events that load, commit or evict a thousand states or more are told apart: their time is that
-/// of the user's own states.
+/// No memory is prepared, as in a worker. Events that load, commit or evict a thousand states or
+/// more are told apart: their time is that of the user's own states.
 func measureLatency(_ shape: Shape, events: Int) {
     var times = RepeatedTimes(events: events)
+    var ahead = RepeatedTimes(events: events / Workload.batchSize)
     showHead("latency, \(shape.name), \(events) events")
     for round in unsafe 1...Rounds.count {
         var runner = CacheRunner(window: 32)
-        runner.prepare(shape)
         if let capacity = shape.capacity { runner.limit(states: capacity) }
         var workload = Workload(users: shape.users)
         for user in 0..<shape.users { runner.prefill(user, of: &workload) }
         times.beginRound()
-        var ahead = Histogram()
+        ahead.beginRound()
         var faults = 0
         let pieces = (0..<Piece.count).map { _ in Piece() }
         var done = 0
@@ -66,11 +66,12 @@ func measureLatency(_ shape: Shape, events: Int) {
             }
         }
         show("round \(round)", times.round)
-        show("  memory ahead, behind 1024 of them", ahead)
+        show("  memory ahead, behind 1024 of them", ahead.round)
         print("    first touches of pages by events: \(faults)")
     }
     show("the least of each event", times, apart: false)
     times.leastTimes(apart: false).show()
+    show("  memory ahead, behind 1024 of them", ahead, apart: false)
     show("  and with a large user", times, apart: true)
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
 }
@@ -78,11 +79,12 @@ func measureLatency(_ shape: Shape, events: Int) {
 /// Every event is the first of its user.
 func measureGrowth(users: Int) {
     var times = RepeatedTimes(events: users)
+    var ahead = RepeatedTimes(events: users / 1024)
     showHead("growth to \(users) users")
     for round in unsafe 1...Rounds.count {
         var cache = ReadStateCache(window: 32)
         times.beginRound()
-        var ahead = Histogram()
+        ahead.beginRound()
         var faults = 0
         for first in stride(from: 0, to: users, by: 1024) {
             let before = pageFaults()
@@ -94,11 +96,12 @@ func measureGrowth(users: Int) {
             ahead.add(cbench_ticks() &- start)
         }
         show("round \(round)", times.round)
-        show("  memory ahead, behind 1024 of them", ahead)
+        show("  memory ahead, behind 1024 of them", ahead.round)
         print("    first touches of pages by events: \(faults)")
     }
     show("the least of each event", times, apart: false)
     times.leastTimes(apart: false).show()
+    show("  memory ahead, behind 1024 of them", ahead, apart: false)
 }
 
 private func grow(
