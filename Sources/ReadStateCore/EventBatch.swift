@@ -35,6 +35,15 @@
         entries.removeAll(keepingCapacity: true)
     }
 
+    /// The event at an index below `count` that the caller has checked: two comparisons less, which
+    /// is a tenth of what an ordinary event takes.
+    @inline(__always)
+    @unsafe subscript(unchecked index: Int) -> Event {
+        assert(index >= 0 && index < count)
+        // In bounds and initialised, says the caller.
+        return unsafe storage[index]
+    }
+
     package subscript(index: Int) -> Event {
         precondition(index >= 0 && index < count)
         // In bounds by the line above, and initialised because it is below `count`.

@@ -217,7 +217,7 @@ import Testing
         cache.checkInvariants()
         let full = cache.chargedBytes
         var left = cache.userCount
-        while let slot = cache.unlinkLeastRecent() {
+        while let slot = cache.chooseLeaving() {
             cache.remove(slot)
             left -= 1
             if left % 50 == 0 { cache.checkInvariants() }

@@ -45,7 +45,7 @@ private struct Fed: ~Copyable {
             lines.append("\(cache.user(at: slot)) dirty \(since) \(cache.beginCommit(slot))")
             cache.endCommit(slot)
         }
-        while let slot = cache.unlinkLeastRecent() {
+        while let slot = cache.chooseLeaving() {
             var states: [String] = []
             cache.forEachState(at: slot) { states.append("\($0) \($1)") }
             lines.append("\(cache.user(at: slot)) \(states.sorted())")
@@ -58,7 +58,7 @@ private struct Fed: ~Copyable {
     @Test(arguments: [1, 5, 200])
     func aRunDoesWhatItsEventsDoOneByOne(step: Int) {
         // Batches with repeated offsets, unknown users, users on their way out or ahead of the log:
-        // states, recency and the dirty list end up the same.
+        // states, who leaves next and the dirty list end up the same.
         for seed in 0..<UInt64(10) {
             var mix = EventMix(seed: seed, users: 40, channels: seed % 2 == 0 ? 3 : 90, rare: 10)
             var random = SeededNumbers(seed: seed)
@@ -81,8 +81,8 @@ private struct Fed: ~Copyable {
                     from = batch[index].offset.next
                 }
                 for _ in 0..<5 {
-                    _ = one.cache.unlinkLeastRecent()
-                    _ = other.cache.unlinkLeastRecent()
+                    _ = one.cache.chooseLeaving()
+                    _ = other.cache.chooseLeaving()
                 }
                 let user = UserID(UInt64(1 + random.below(40)))
                 if let slot = one.cache.find(user) { one.cache.setAhead(slot, true) }

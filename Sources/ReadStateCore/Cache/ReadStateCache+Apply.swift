@@ -112,13 +112,35 @@ extension ReadStateCache {
         let side = SideBlock(rest: state.rest)
         let gap = id &- state.lastMessage
         guard id > state.lastMessage, side.isPlain, side.plainCount &+ 1 < window,
-            gap < side.mentionBit,
-            let next = side.appending(gap, mention: mention, in: &slab)
+            gap < side.mentionBit
         else { return sendUnplain(id, mention, state) }
+        guard let next = side.appending(gap, mention: mention, in: &slab) else {
+            return sendFull(id, mention, state)
+        }
         return PackedState(message: id | PackedState.extendedBit, rest: next.rest)
     }
 
-    /// The same for all else: no room, a full window, rare fields, a newest message that is read.
+    /// The same where all that is missing is room: the block moves to a larger class as it is, and
+    /// the message is appended there.
+    @inline(never)
+    private mutating func sendFull(
+        _ id: UInt64, _ mention: Bool, _ state: PackedState
+    ) -> PackedState? {
+        let old = SideBlock(rest: state.rest)
+        guard old.keepsLayout else { return sendUnplain(id, mention, state) }
+        let plain = RareFields(bits: 0)
+        var side = old
+        side.sizeClass = Self.sideClass(for: old.roomyBytes(plain, more: 1))
+        side.block = slab.allocate(side.sizeClass, owner: 0)
+        slab.copyWords(old.bytes(plain), from: old.offset, to: side.offset)
+        freeSide(old)
+        guard let next = side.appending(id &- state.lastMessage, mention: mention, in: &slab) else {
+            preconditionFailure("a larger block has room")
+        }
+        return PackedState(message: id | PackedState.extendedBit, rest: next.rest)
+    }
+
+    /// The same for all else: a full window, rare fields, a newest message that is read.
     @inline(never)
     private mutating func sendUnplain(
         _ id: UInt64, _ mention: Bool, _ state: PackedState

@@ -18,7 +18,7 @@ extension ReadStateCache {
         }
         precondition(users == userCount && states == stateCount, "users and states are counted")
         precondition(blockBytes == slab.liveBytes, "the charge is what there is")
-        checkRecency()
+        checkNewcomers()
         checkDirty()
         checkFree()
         slab.checkInvariants()
@@ -66,22 +66,25 @@ extension ReadStateCache {
         return slab.blockBytes(side.sizeClass)
     }
 
-    private func checkRecency() {
+    private func checkNewcomers() {
         var listed = 0
         var newer = none
-        var slot = newest
+        var slot = newestNewcomer
         while slot != none {
             let record = records[slot]
             precondition(record.newer == newer, "the list leads both ways")
-            precondition(!record.has(UserRecord.Flag.leaving), "who is leaving is off the list")
+            precondition(
+                record.has(UserRecord.Flag.newcomer) && !record.has(UserRecord.Flag.leaving),
+                "only newcomers that stay are in their list")
             listed += 1
             newer = slot
             slot = record.older
         }
-        precondition(oldest == newer, "the list ends at the least recent")
-        var leaving = 0
-        index.forEachSlot { if records[$0].has(UserRecord.Flag.leaving) { leaving += 1 } }
-        precondition(listed + leaving == userCount, "every user is on the list or leaving")
+        precondition(oldestNewcomer == newer, "the list ends at the oldest")
+        var newcomers = 0
+        index.forEachSlot { if records[$0].has(UserRecord.Flag.newcomer) { newcomers += 1 } }
+        precondition(
+            listed == newcomers && listed == newcomerCount, "every newcomer is in the list")
     }
 
     private func checkFree() {

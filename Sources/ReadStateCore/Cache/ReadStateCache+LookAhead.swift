@@ -4,7 +4,7 @@
 //
 //   40 ahead  the line of the index where the user's search begins
 //   32 ahead  the index entry, so the record
-//   24 ahead  the record, so its block's channels, and its neighbours in the recency list
+//   24 ahead  the record, so its block's channels
 //   16 ahead  the channels, so the state
 //    8 ahead  the state, so its side block
 //
@@ -27,7 +27,8 @@ struct LookAhead: ~Copyable {
         var slot = none
         /// The state's place among its user's; as many as there are, or more, if it has none yet.
         var state = none
-        var unused: UInt32 = 0
+        /// Where the state is in the slab, in units of 8 bytes.
+        var value: UInt32 = 0
     }
     private var steps = Table<Step>()
 
@@ -51,6 +52,7 @@ extension ReadStateCache {
     private mutating func runStages(_ batch: borrowing EventBatch, from index: Int) {
         let distances = LookAhead.distances
         let count = batch.count
+        precondition(index >= 0 && index < count, "what is looked at is in the batch")
         // At the start of a batch each stage catches up with what it would have done before.
         func events(_ distance: Int) -> Range<Int> {
             let end = min(index &+ distance &+ LookAhead.group, count)
@@ -66,7 +68,8 @@ extension ReadStateCache {
     @inline(__always)
     private mutating func prefetchIndex(_ batch: borrowing EventBatch, _ events: Range<Int>) {
         for at in events {
-            let hash = UserIndex.hash(batch[at].user.rawValue)
+            // `events` ends within the batch, here and below.
+            let hash = unsafe UserIndex.hash(batch[unchecked: at].user.rawValue)
             pipeline[at].hash = hash
             index.prefetch(hash: hash)
         }
@@ -86,19 +89,13 @@ extension ReadStateCache {
         for at in events {
             let slot = pipeline[at].slot
             guard slot < records.count else { continue }
-            guard records[slot].user == batch[at].user.rawValue, records[slot].block != none else {
-                pipeline[at].slot = none
-                continue
-            }
-            // Where there is no neighbour, a line that nobody needs is asked for: it does no harm.
-            records.prefetch(records[slot].newer)
-            records.prefetch(records[slot].older)
+            // Where there is no block, lines that nobody needs are asked for: it does no harm.
             let start = Slab.offset(records[slot].block)
             slab.prefetch(start)
             // Half of the blocks are no longer than these two.
             slab.prefetch(start &+ 64)
             if records[slot].sizeClass > Self.largestLinear {
-                prefetchChannelIndex(batch[at].channel.rawValue, of: slot)
+                unsafe prefetchChannelIndex(batch[unchecked: at].channel.rawValue, of: slot)
             } else {
                 // Where the channels end. What is between, the processor asks for by itself.
                 slab.prefetch(start &+ 8 &* Int(records[slot].count))
@@ -120,7 +117,7 @@ extension ReadStateCache {
             let slot = pipeline[at].slot
             pipeline[at].state = none
             guard slot < records.count, records[slot].block != none else { continue }
-            let channel = batch[at].channel.rawValue
+            let channel = unsafe batch[unchecked: at].channel.rawValue
             let sizeClass = records[slot].sizeClass
             if sizeClass > Self.largestLinear {
                 prefetchIndexedState(channel, of: slot, at)
@@ -141,6 +138,7 @@ extension ReadStateCache {
             // One state in eight lies across the end of a line.
             slab.prefetch(value &+ 8)
             pipeline[at].state = UInt32(truncatingIfNeeded: state)
+            pipeline[at].value = UInt32(truncatingIfNeeded: value / 8)
         }
     }
 
@@ -157,6 +155,7 @@ extension ReadStateCache {
         slab.prefetch(place.channel)
         slab.prefetch(place.value)
         pipeline[at].state = UInt32(truncatingIfNeeded: place.index)
+        pipeline[at].value = UInt32(truncatingIfNeeded: place.value / 8)
     }
 
     @inline(__always)
@@ -164,7 +163,7 @@ extension ReadStateCache {
         for at in events {
             let step = pipeline[at]
             guard step.slot < records.count, step.state < records[step.slot].count else { continue }
-            let value = place(Int(step.state), of: records[step.slot]).value
+            let value = Int(step.value) &* 8
             let state: PackedState = slab.load(at: value)
             // Whether there is a side block is as good as random: rather than to branch, its state
             // is asked for again where there is none.

@@ -3,7 +3,7 @@
 // what is behind the table's end goes back to the machine; the same with the dirty entries. Each
 // removal pays for a move or two, so nothing ever stops for it.
 //
-// A record is referred to by the index, its neighbours in the recency list, its dirty entry, its
+// A record is referred to by the index, a newcomer's neighbours, its dirty entry, its
 // block, and its states' side blocks. The last may be thousands, so they are told a few at a time;
 // until all are, the old place says where the record went. Commits on their way and the engine's
 // table of users ahead of the log know places, too: such a user does not move.
@@ -78,9 +78,10 @@ extension ReadStateCache {
 
     private mutating func move(_ record: UserRecord, from last: UInt32, to hole: UInt32) {
         records[hole] = record
-        if !record.has(UserRecord.Flag.leaving) {
-            if record.newer != none { records[record.newer].older = hole } else { newest = hole }
-            if record.older != none { records[record.older].newer = hole } else { oldest = hole }
+        if record.has(UserRecord.Flag.newcomer) {
+            let (newer, older) = (record.newer, record.older)
+            if newer != none { records[newer].older = hole } else { newestNewcomer = hole }
+            if older != none { records[older].newer = hole } else { oldestNewcomer = hole }
         }
         if record.dirty != none { dirtyEntries[record.dirty].slot = hole }
         if record.block != none { slab.setOwner(hole, of: record.block) }

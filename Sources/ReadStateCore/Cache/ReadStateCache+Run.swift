@@ -25,7 +25,7 @@ package struct Run {
 
 extension ReadStateCache {
     /// Applies the events of a batch up to the one at `end` or the first that is not ordinary,
-    /// whichever comes first, and makes their users recent and, where they changed, dirty: from the
+    /// whichever comes first. Their users' uses are counted, and who changed is dirty: from the
     /// event's offset on or from `firstChange`, if that is older.
     ///
     /// `run` starts at the batch's first event and goes through all of it.
@@ -33,18 +33,19 @@ extension ReadStateCache {
         _ batch: borrowing EventBatch, _ run: inout Run, to end: Int, firstChange: Offset,
         now: Instant
     ) {
-        precondition(end <= batch.count, "a run ends within its batch")
+        precondition(run.index >= 0 && end <= batch.count, "a run stays within its batch")
         var index = run.index
         var expected = run.expected
         var applied = 0
         let first = index
         while index < end {
             if looksAhead { lookAhead(batch, from: index) }
-            let offset = batch[index].offset
-            let slot = ordinarySlot(of: batch[index].user, at: index)
+            // Below `end`, so within the batch; here and in what is called with `index`.
+            let offset = unsafe batch[unchecked: index].offset
+            let slot = unsafe ordinarySlot(of: batch[unchecked: index].user, at: index)
             guard offset >= expected, slot != none else { break }
             expected = offset.next
-            makeNewest(slot)
+            countUse(slot)
             if apply(batch, index, slot) {
                 applied &+= 1
                 if records[slot].dirty == none {
@@ -78,22 +79,14 @@ extension ReadStateCache {
         index.find(user.rawValue, in: records) ?? none
     }
 
-    /// Makes a user on the recency list the most recent one.
-    @inline(__always)
-    private mutating func makeNewest(_ slot: UInt32) {
-        if slot == newest { return }
-        unlink(slot)
-        linkNewest(slot)
-    }
-
     /// Applies the event of the user at `slot`; true if it changed anything.
     @inline(__always)
     private mutating func apply(
         _ batch: borrowing EventBatch, _ index: Int, _ slot: UInt32
     ) -> Bool {
-        let channel = batch[index].channel.rawValue
+        let channel = unsafe batch[unchecked: index].channel.rawValue
         let outcome: Outcome
-        switch batch[index].kind {
+        switch unsafe batch[unchecked: index].kind {
         case .messageSent(let id, let mention, let own):
             let place = locate(channel, of: slot, hint: pipeline[index].state)
             outcome = send(id.rawValue, mention, own, at: place, of: slot)

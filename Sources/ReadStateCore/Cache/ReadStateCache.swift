@@ -16,7 +16,7 @@
 // each telling where the next one is. `lookAhead` walks these steps for the coming events, so that
 // the waits run side by side; it makes the difference between 190 and 70 ns (docs/cache.md).
 //
-// Files by aspect: Region, Slab, UserIndex, PackedState and SideBlock are the parts; `+Recency`,
+// Files by aspect: Region, Slab, UserIndex, PackedState and SideBlock are the parts; `+Eviction`,
 // `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+Packing`, `+LookAhead` and `+Invariants`
 // the operations.
 
@@ -31,7 +31,7 @@ package struct UserSlot: Hashable, Sendable {
 /// A resident user.
 struct UserRecord: BitwiseCopyable {
     var user: UInt64
-    /// Neighbours in the recency list, or in that of free records.
+    /// Neighbours among the newcomers, or in the list of free records.
     var newer = none
     var older = none
     /// The user's states, if there are any.
@@ -41,9 +41,11 @@ struct UserRecord: BitwiseCopyable {
     var count: UInt32 = 0
     var sizeClass: UInt8 = 0
     var flags: UInt8 = 0
+    /// How often it was used since it came, settled, or was passed over; up to 3.
+    var uses: UInt8 = 0
 
     enum Flag {
-        /// Taken off the recency list, on its way out.
+        /// On its way out.
         static let leaving: UInt8 = 1
         static let committing: UInt8 = 2
         /// The next commit replaces all that is stored of the user.
@@ -53,6 +55,8 @@ struct UserRecord: BitwiseCopyable {
         static let resident: UInt8 = 16
         /// Not a user any more: it went to the place that `newer` names.
         static let moved: UInt8 = 32
+        /// In the list of newcomers.
+        static let newcomer: UInt8 = 64
     }
     @inline(__always)
     func has(_ flag: UInt8) -> Bool { flags & flag != 0 }
@@ -62,7 +66,7 @@ struct UserRecord: BitwiseCopyable {
     }
 }
 
-/// The resident read states of one partition, with their recency and what of them is dirty.
+/// The resident read states of one partition, with who of them leaves next and what is dirty.
 package struct ReadStateCache: ~Copyable {
     /// Most ids in a read state's window.
     package let window: Int
@@ -80,9 +84,14 @@ package struct ReadStateCache: ~Copyable {
     /// The states' and side blocks' memory.
     var slab = Slab()
 
-    /// The ends of the recency list.
-    var newest = none
-    var oldest = none
+    /// The newcomers' list, and how many are in it.
+    var newestNewcomer = none
+    var oldestNewcomer = none
+    var newcomerCount = 0
+    /// The record that an eviction looked at last.
+    var hand: UInt32 = 0
+    /// Evictions so far, by which the settled have their turn.
+    var evictions: UInt32 = 0
 
     var dirtyEntries = Table<DirtyEntry>()
     var freeDirty = none
@@ -140,14 +149,14 @@ package struct ReadStateCache: ~Copyable {
         return UserSlot(rawValue: slot)
     }
 
-    /// Makes a user resident that is not: most recent, without states, clean.
+    /// Makes a user resident that is not: a newcomer, without states, clean.
     package mutating func insert(_ user: UserID) -> UserSlot {
         assert(find(user) == nil, "a user is resident once")
         var record = UserRecord(user: user.rawValue)
         record.flags = UserRecord.Flag.resident
         let slot = takeRecord(record)
         index.insert(user.rawValue, slot: slot)
-        linkNewest(slot)
+        linkNewcomer(slot)
         return UserSlot(rawValue: slot)
     }
 
@@ -159,7 +168,7 @@ package struct ReadStateCache: ~Copyable {
         precondition(
             record.dirty == none && !record.has(UserRecord.Flag.committing),
             "what the store does not have yet must stay")
-        if !record.has(UserRecord.Flag.leaving) { unlink(slot) }
+        if record.has(UserRecord.Flag.newcomer) { unlinkNewcomer(slot) }
         index.remove(record.user, slot: slot)
         dropStates(slot)
         giveBackRecord(slot)

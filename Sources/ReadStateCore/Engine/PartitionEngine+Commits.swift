@@ -97,11 +97,11 @@ extension PartitionEngine {
         }
     }
 
-    /// Takes users off the old end of the recency list until the rest fits. A clean user leaves at
+    /// Lets users go until the rest fits. A clean user leaves at
     /// once, a dirty one when its commit is acknowledged: never when it is merely sent.
     mutating func evict() {
         while leavingCount < settings.leavingLimit, isOverCapacity {
-            guard let slot = cache.unlinkLeastRecent() else { return }
+            guard let slot = cache.chooseLeaving() else { return }
             if settings.fault != nil { applyEvictionFault(slot) }
             let isDirty = cache.isDirty(slot)
             if !isDirty && !cache.isCommitting(slot) {
@@ -161,7 +161,8 @@ extension PartitionEngine {
 
     /// Whether a user of a commit is not where it must be: only where a bug is planted.
     func hasVanished(_ user: CommitUser) -> Bool {
-        settings.fault != nil && cache.find(user.user) != user.slot
+        settings.fault != nil
+            && (cache.find(user.user) != user.slot || !cache.isCommitting(user.slot))
     }
 
     private func isFull(_ users: [CommitUser], _ states: Int) -> Bool {
@@ -181,7 +182,7 @@ extension PartitionEngine {
         lost.removeFirst(taken)
     }
 
-    /// Users that left the recency list. While something is on its way, only full commits of them
+    /// Users that are to leave. While something is on its way, only full commits of them
     /// are sent: a small call costs the store more for each user.
     private mutating func collectLeaving(into users: inout [CommitUser], states: inout Int) {
         guard inFlight.isEmpty || leaving.count >= settings.commitUserLimit else { return }

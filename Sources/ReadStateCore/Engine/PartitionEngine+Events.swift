@@ -40,6 +40,7 @@ extension PartitionEngine {
         }
         run.expected = event.offset.next
         if let slot = cache.find(event.user) {
+            touch(slot)
             apply(event, entries: entries, to: slot, now: now)
         } else {
             admit(event, entries: entries, now: now)
@@ -58,10 +59,11 @@ extension PartitionEngine {
         deadLetters.close(offset)
     }
 
+    /// Applies an event to a resident user. The events for whose sake a user came do not count as
+    /// uses: whoever is used again has come back.
     @inline(__always)
     mutating func apply(_ event: Event, entries: Span<Entry>, to slot: UserSlot, now: Instant) {
         if cache.isAhead(slot), isIncluded(event, in: slot) { return }
-        touch(slot)
         if cache.apply(event, entries: entries, to: slot) {
             if !cache.isDirty(slot) {
                 cache.markDirty(slot, at: firstChange(event.offset), now: now)

@@ -1,5 +1,5 @@
 // Drives the read-state cache as the engine does: look-ahead, find, touch, apply, the dirty list,
-// commits 30 s after the first change, loads of missing users and eviction of the least recent.
+// commits 30 s after the first change, loads of missing users and eviction.
 
 import CBench
 import ReadStateCore
@@ -102,7 +102,7 @@ struct CacheRunner: Peer, ~Copyable {
 
     private mutating func evict(limit: Int = .max) {
         var left = limit
-        while left > 0, isOverCapacity, let slot = cache.unlinkLeastRecent() {
+        while left > 0, isOverCapacity, let slot = cache.chooseLeaving() {
             if cache.isDirty(slot) { commit(slot) }
             let before = cache.stateCount
             cache.remove(slot)

@@ -1,12 +1,31 @@
-// Would another order of eviction hit more often? Exact recency against SIEVE and S3-FIFO on the
-// same users, alone and with fan-out, where one message goes to many users at once, most of whom
-// are away.
+// Whom to let go? The cache itself against exact recency, SIEVE and S3-FIFO on the same users,
+// alone and with fan-out, where one message goes to many users at once, most of whom are away.
 
 import Glibc
+import ReadStateCore
 
 /// A policy over numbered users: whether a user was there, and it is there afterwards.
-protocol Eviction {
+protocol Eviction: ~Copyable {
     mutating func touch(_ user: Int) -> Bool
+}
+
+/// What the cache does.
+struct OurEviction: Eviction, ~Copyable {
+    private var cache = ReadStateCache(window: 1)
+    private let capacity: Int
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    mutating func touch(_ user: Int) -> Bool {
+        let id = UserID(UInt64(user + 1))
+        if let slot = cache.find(id) {
+            cache.touch(slot)
+            return true
+        }
+        _ = cache.insert(id)
+        if cache.userCount > capacity, let slot = cache.chooseLeaving() { cache.remove(slot) }
+        return false
+    }
 }
 
 /// The least recent one leaves.
@@ -207,7 +226,9 @@ private struct IntrusiveList {
 
 /// Share of touches that found their user, in percent; a twentieth of the messages go to 200 users
 /// each.
-private func hitRatio(_ policy: consuming some Eviction, users: Int, fanOut: Bool) -> Double {
+private func hitRatio(
+    _ policy: consuming some Eviction & ~Copyable, users: Int, fanOut: Bool
+) -> Double {
     var policy = policy
     let zipf = Zipf(count: users)
     var random = Random(seed: 11)
@@ -238,12 +259,14 @@ func measureHitRatios(trace: String) {
     for share in [5, 25] {
         let capacity = users * share / 100
         for fanOut in [false, true] {
+            let ours = OurEviction(capacity: capacity)
             let recent = LeastRecent(users: users, capacity: capacity)
             let sieve = Sieve(users: users, capacity: capacity)
             let queues = ThreeQueues(users: users, capacity: capacity)
             print(
                 "  room for \(share) %\(fanOut ? ", with fan-out" : ""):".padding(30),
-                "least recent", rounded(hitRatio(recent, users: users, fanOut: fanOut)),
+                "ours", rounded(hitRatio(ours, users: users, fanOut: fanOut)), " least recent",
+                rounded(hitRatio(recent, users: users, fanOut: fanOut)),
                 " SIEVE", rounded(hitRatio(sieve, users: users, fanOut: fanOut)),
                 " S3-FIFO", rounded(hitRatio(queues, users: users, fanOut: fanOut)))
         }
@@ -260,14 +283,16 @@ private func measureTrace(_ path: String) {
     for share in [1, 5, 10, 25, 50] {
         let capacity = max(1, known * share / 100)
         print(
-            "  room for \(share) %:".padding(30), "least recent",
+            "  room for \(share) %:".padding(30), "ours",
+            rounded(hitRatio(OurEviction(capacity: capacity), events), 2), " least recent",
             rounded(hitRatio(LeastRecent(users: known, capacity: capacity), events), 2), " SIEVE",
             rounded(hitRatio(Sieve(users: known, capacity: capacity), events), 2), " S3-FIFO",
             rounded(hitRatio(ThreeQueues(users: known, capacity: capacity), events), 2))
     }
 }
 
-private func hitRatio(_ policy: consuming some Eviction, _ events: UserStream) -> Double {
+private func hitRatio(_ policy: consuming some Eviction & ~Copyable, _ events: UserStream) -> Double
+{
     var policy = policy
     var hits = 0
     for user in events.users where policy.touch(Int(user)) { hits += 1 }
