@@ -27,7 +27,7 @@ struct CacheModel: ~Copyable {
         var users: Int
         var channels: Int
         var rare: Int
-        /// Most states; beyond it the least recent users go after each step.
+        /// Most states; beyond it users leave after each step.
         var capacity = Int.max
     }
 
@@ -54,14 +54,16 @@ struct CacheModel: ~Copyable {
         case 68..<76: beginOldestCommit()
         case 76..<84: endSomeCommit()
         case 84..<88: takeSomeonesChanges()
-        case 88..<92: letSomeoneLeave()
+        case 88..<92: _ = letSomeoneLeave()
         case 92..<96: removeSomeone()
         case 96: setFlags()
         case 97: loadSomeone()
         case 98: if random.chance(20) { exodus() }
         default: if random.chance(4) { removeAll() }
         }
-        while cache.stateCount > capacity && !recency.isEmpty { evictLeastRecent() }
+        while cache.stateCount > capacity && !staying.isEmpty && difference == nil {
+            evictSomeone()
+        }
         compareOrders()
     }
 
@@ -166,21 +168,21 @@ struct CacheModel: ~Copyable {
         rewrite.remove(user)
     }
 
-    private mutating func letSomeoneLeave() {
+    /// Who it is, if anybody stays.
+    private mutating func letSomeoneLeave() -> UserID? {
         guard let slot = cache.chooseLeaving() else {
             expect(staying.isEmpty, "as long as somebody stays, somebody can leave")
-            return
+            return nil
         }
         let user = cache.user(at: slot)
         expect(staying.remove(user) != nil, "\(user) leaves once")
         leaving.insert(user)
+        return user
     }
 
-    /// The least recent user goes, once what changed of it was taken.
-    private mutating func evictLeastRecent() {
-        let user = recency[0]
-        unlinkLeastRecent()
-        guard let slot = cache.find(user) else { return expect(false, "\(user) is lost") }
+    /// Whoever leaves next goes, once what changed of it was taken.
+    private mutating func evictSomeone() {
+        guard let user = letSomeoneLeave(), let slot = cache.find(user) else { return }
         if isDirty(user) {
             _ = cache.beginCommit(slot)
             dirty.removeAll { $0.user == user }
