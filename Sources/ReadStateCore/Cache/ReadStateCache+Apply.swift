@@ -86,11 +86,18 @@ extension ReadStateCache {
         let never = lastRead == 0
         let distance = never ? 0 : first &- lastRead
         var side = SideBlock()
-        side.widen(for: id &- first)
         side.set(SideBlock.Flag.neverRead, never)
         side.set(SideBlock.Flag.ownIsRead, state.ownsLastRead)
         side.set(SideBlock.Flag.implied, true)
         side.set(SideBlock.Flag.impliedMention, mention)
+        if SideBlock.fitsSmall(gap: id &- first, distance) {
+            let block = slab.allocate(0, owner: slot)
+            side.writeSmall(
+                block, slot, place.index, gap: id &- first, mention: state.mentions == 1, distance,
+                in: &slab)
+            return PackedState(message: id | PackedState.extendedBit, rest: side.rest)
+        }
+        side.widen(for: id &- first)
         side.entryCount = 1
         let rare = RareFields(bits: 0)
         side.reach(distance, rare)

@@ -178,6 +178,33 @@ struct SideBlock: BitwiseCopyable {
         slab.store(word & ~distanceMask | distance & distanceMask, at: offset &+ 4)
     }
 
+    // MARK: Two unread messages
+
+    /// Whether a window of the newest message and one more fits the smallest block.
+    @inline(__always)
+    static func fitsSmall(gap: UInt64, _ distance: UInt64) -> Bool {
+        gap < 1 << 47 && distance < 1 << 57
+    }
+
+    /// Writes a block of the smallest class with one entry and no rare fields, as the general way
+    /// below would, in two stores: every third state or so comes by here after each read.
+    @inline(__always)
+    mutating func writeSmall(
+        _ block: BlockRef, _ slot: UInt32, _ index: Int, gap: UInt64, mention: Bool,
+        _ distance: UInt64, in slab: inout Slab
+    ) {
+        let wide: UInt64 = gap >> 39 == 0 ? 0 : 1
+        let flags = Flag.implied | Flag.impliedMention | Flag.neverRead | Flag.ownIsRead
+        rest =
+            rest & flags | wide &<< 42 | (distance & 0xFF) &<< Self.distancePlace
+            | (distance &>> 48) &<< Self.morePlace | 1 &<< 32 | UInt64(block)
+        let entry = gap | (mention ? 1 &<< (39 &+ 8 &* wide) : 0)
+        let state = UInt64(truncatingIfNeeded: index & 0xFF)
+        slab.store(
+            UInt64(slot) | state &<< 32 | (distance &>> 8 & 0xFF_FFFF) &<< 40, at: offset)
+        slab.store((distance &>> 32 & 0xFFFF) | entry &<< 16, at: offset &+ 8)
+    }
+
     // MARK: Entries
 
     /// The mention's bit in an entry of this stride; gaps are below it.
