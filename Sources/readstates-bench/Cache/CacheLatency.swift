@@ -18,7 +18,8 @@ private func show(_ name: String, _ histogram: Histogram) {
 }
 
 private func show(_ name: String, _ times: borrowing RepeatedTimes, apart: Bool) {
-    show(name, times.leastTimes(apart: apart))
+    let least = times.leastTimes(apart: apart)
+    show("\(name), \(least.total)", least)
     let slowest = times.slowest(8, apart: apart).map { event, nanoseconds in
         "\(rounded(nanoseconds / 1000)) (\(event))"
     }

@@ -77,11 +77,12 @@ struct Histogram {
             if left < 0 {
                 let exponent = index / 16
                 let ticks = Double(16 + index % 16 + 1) * power(2, Double(exponent - 4))
-                return ticks / ticksPerNanosecond
+                return min(ticks / ticksPerNanosecond, maximum)
             }
         }
         return maximum
     }
+
     /// How many took how long, in doublings.
     func show() {
         for exponent in 4..<64 {
