@@ -92,6 +92,7 @@ package struct ReadStateCache: ~Copyable {
     package internal(set) var dirtyCount = 0
     /// The latest moment that a user became dirty, by which the entries' short moments are read.
     var dirtyClock: Int64 = 0
+    var dirtyAges: DirtyAges
 
     /// Read states in the cache, default ones included.
     package internal(set) var stateCount = 0
@@ -104,13 +105,14 @@ package struct ReadStateCache: ~Copyable {
 
     /// An empty cache for windows of `window` ids, 0 to 1000, and users of up to `statesLimit` read
     /// states, 1 to `mostStates`: an event that would add one more to them changes nothing, and is
-    /// counted in `refusedStates`.
-    package init(window: Int, statesLimit: Int = mostStates) {
+    /// counted in `refusedStates`. Users are meant to be dirty for up to `dirtySpan` milliseconds.
+    package init(window: Int, statesLimit: Int = mostStates, dirtySpan: Int64 = 30_000) {
         precondition(window >= 0 && window <= 1000)
         precondition(statesLimit >= 1 && statesLimit <= Self.mostStates)
         precondition(MemoryLayout<UserRecord>.stride == 32 && MemoryLayout<DirtyEntry>.stride == 24)
         self.window = window
         self.statesLimit = statesLimit
+        dirtyAges = DirtyAges(span: dirtySpan)
         Self.addClasses(to: &slab)
     }
 
@@ -170,7 +172,8 @@ package struct ReadStateCache: ~Copyable {
         // Partitions come and go often without anybody having been resident: that costs nothing.
         if records.count == 0 { return }
         let refused = refusedStates
-        self = ReadStateCache(window: window, statesLimit: statesLimit)
+        self = ReadStateCache(
+            window: window, statesLimit: statesLimit, dirtySpan: dirtyAges.span)
         refusedStates = refused
     }
 
