@@ -35,14 +35,14 @@ struct DirtyAges {
     @inline(__always)
     private func bucket(_ milliseconds: Int64) -> Int { Int(milliseconds >> shift) & 63 }
 
-    /// The smallest steady rate, in users a millisecond, with which all that have been dirty for
-    /// half the span or longer are committed within it. Nobody may be dirty for longer than that
-    /// already. The younger half does not count yet: in a burst, who was active is soon active
-    /// again, and would only be committed more often.
+    /// The smallest steady rate, in users a millisecond, with which all that have been dirty for a
+    /// quarter of the span or longer are committed within it. Nobody may be dirty for longer than
+    /// that already. Who is younger does not count yet: users of a burst, or of a log that is being
+    /// caught up with, soon change again, and would only be committed more often.
     func rate(at now: Instant) -> Double {
         let width: Int64 = 1 << shift
         let newest = now.milliseconds >> shift
-        let last = (now.milliseconds - span / 2) >> shift
+        let last = (now.milliseconds - span / 4) >> shift
         var count: UInt32 = 0
         var rate = 0.0
         for number in newest - 63..<last {
