@@ -95,6 +95,8 @@ final class Shard {
     private var nextPublish = Instant(milliseconds: 0)
     /// Some engine spreads its commits over time.
     private var isPacing = false
+    /// Nothing can fall due before the next status, unless something happens.
+    private var isCalm = false
     private var nextPace = Instant(milliseconds: 0)
 
     init(
@@ -122,8 +124,8 @@ final class Shard {
         var ready: [Readiness] = []
         while !hasEnded {
             let hasWork = order.contains { $0.isReadable && canConsume($0) }
-            let patience = isPacing ? Self.paceMilliseconds : 50
             epoll.wait(into: &ready, timeoutMilliseconds: hasWork ? 0 : patience)
+            if hasWork || !ready.isEmpty { isCalm = false }
             let now = SystemClock.now()
             for readiness in ready { handle(readiness, now: now) }
             let asked = counters.requests
@@ -136,6 +138,17 @@ final class Shard {
             pump(now: now)
             settleLanes(now: now)
         }
+    }
+
+    /// How long to wait for something to happen, in milliseconds.
+    private var patience: Int {
+        if isPacing { return Self.paceMilliseconds }
+        guard isCalm, areLanesReady else { return 50 }
+        return max(1, Int(nextPublish.milliseconds - SystemClock.now().milliseconds))
+    }
+
+    var areLanesReady: Bool {
+        commits.isReady && loads.isReady && replies.isReady && requests.isReady
     }
 
     // MARK: A turn
@@ -217,9 +230,12 @@ final class Shard {
         nextSweep = now.advanced(byMilliseconds: 50)
         let isWhole = nextPublish <= now
         var hasNewLists = isWhole
+        isCalm = true
         for partition in order {
             if partition.isAnswering != partition.isListed { hasNewLists = true }
-            guard isWhole || !partition.isCalm else { continue }
+            let isPartitionCalm = partition.isCalm
+            isCalm = isCalm && isPartitionCalm
+            guard isWhole || !isPartitionCalm else { continue }
             partition.isTouched = true
             expireQuestions(partition, now: now)
         }
