@@ -102,9 +102,10 @@ package struct ReadStateCache: ~Copyable {
     /// Where what is too long for the short ways is unpacked; kept for its arrays' memory.
     var scratch = ReadState()
     var pipeline = LookAhead()
-    /// A value with an atomic in it has a fixed place: it is handed to functions where it is. Without
-    /// one, each call of one that only reads and is not inlined copies the whole cache first, and
-    /// from outside the module each look at an engine copied all 1,344 bytes of it (Swift 6.3).
+    /// A value with an atomic in it has a fixed place: it is handed to functions where it is.
+    /// Without one, each call of a function that only reads and is not inlined copies the whole
+    /// cache first, and from outside the module each look at an engine copied all 1,344 bytes of it
+    /// (Swift 6.3).
     private let inPlace = Atomic(false)
     /// Off only to measure what look-ahead is worth.
     package var looksAhead = true
