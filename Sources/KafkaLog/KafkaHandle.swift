@@ -31,8 +31,9 @@ package enum KafkaNotice: Sendable {
     nonisolated(unsafe) let rk: OpaquePointer
     /// The queue all events arrive in; referred to until `destroy` or `deinit`.
     nonisolated(unsafe) let queue: OpaquePointer
-    /// The one topic of the settings, for the calls that want a topic object.
-    nonisolated(unsafe) let topic: OpaquePointer
+    /// The one topic of the settings, for the calls that want a topic object; nil for a member,
+    /// which makes none: once a second librdkafka looks at all partitions of all topic objects.
+    nonisolated(unsafe) let topic: OpaquePointer?
     let topicName: String
     let wake: Wake
 
@@ -50,7 +51,7 @@ package enum KafkaNotice: Sendable {
         // The instance is alive and, for a member, has a group: both calls cannot fail then.
         unsafe queue =
             role == .member ? rd_kafka_queue_get_consumer(rk) : rd_kafka_queue_get_main(rk)
-        unsafe topic = rd_kafka_topic_new(rk, settings.topic, nil)
+        unsafe topic = role == .member ? nil : rd_kafka_topic_new(rk, settings.topic, nil)
         var one: UInt64 = 1
         // librdkafka copies the eight bytes; `wake` outlives the queue because this owns both.
         unsafe rd_kafka_queue_io_event_enable(queue, wake.fd, &one, 8)
@@ -129,7 +130,8 @@ package enum KafkaNotice: Sendable {
 
     /// How many partitions the topic has.
     func partitionCount(within duration: Duration) throws(KafkaLogError) -> Int32 {
-        try unsafe partitionCount(of: topic, until: Deadline(within: duration))
+        guard let topic = unsafe topic else { preconditionFailure("not asked of a member") }
+        return try unsafe partitionCount(of: topic, until: Deadline(within: duration))
     }
 
     /// How many partitions a topic of this instance has.
@@ -165,12 +167,12 @@ package enum KafkaNotice: Sendable {
     }
 
     fileprivate static func close(
-        _ rk: OpaquePointer, _ queue: OpaquePointer, _ topic: OpaquePointer
+        _ rk: OpaquePointer, _ queue: OpaquePointer, _ topic: OpaquePointer?
     ) {
         // In this order: librdkafka waits for topics and queues that are still referred to. A group
         // is left by `GroupMember.close`, not here.
         unsafe rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
-        unsafe rd_kafka_topic_destroy(topic)
+        if let topic = unsafe topic { unsafe rd_kafka_topic_destroy(topic) }
         unsafe rd_kafka_queue_destroy(queue)
         unsafe rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
     }

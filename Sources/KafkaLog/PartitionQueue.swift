@@ -131,7 +131,7 @@ package struct ConsumeResult: Sendable {
     package borrowing func clearWake() { ownWake?.clear() }
 
     /// Lets librdkafka fetch the partition into this queue. False with librdkafka's last error.
-    func startFetching(_ topic: OpaquePointer) -> Bool {
+    func startFetching(_ topic: OpaquePointer?) -> Bool {
         // Topic and queue are alive; librdkafka takes references of its own.
         unsafe rd_kafka_consume_start_queue(topic, partition, next, queue) == 0
     }

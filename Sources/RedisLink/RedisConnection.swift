@@ -11,6 +11,8 @@
 // that it was owed is gone with it and `generation` tells: whether those requests were executed,
 // nobody knows. That is why a commit carries a number and a claim follows on every new connection.
 
+internal import Synchronization
+
 /// A connection and the requests on their way over it.
 package struct RedisConnection: ~Copyable {
     /// What differs between connections.
@@ -66,6 +68,9 @@ package struct RedisConnection: ~Copyable {
     private var isReadable = false
     /// Bytes that this turn may still read.
     private var readBudget = 0
+    /// A value with an atomic in it has a fixed place: nobody who asks it something copies it first
+    /// (Swift 6.3 copies all 480 bytes of one without).
+    private let inPlace = Atomic(false)
 
     /// One connection must not keep its owner from the others: the rest is read in the next turn.
     private static let readBudgetPerTurn = 1 << 20

@@ -62,7 +62,6 @@ struct Plan {
         var settings = EngineSettings()
         settings.window = random.one(of: [0, 1, 2, 3, 8, 32])
         settings.flushInterval = Int64(random.one(of: [20, 200, 2_000, 30_000]))
-        settings.flushGather = Int64(random.one(of: [0, 5, 200]))
         settings.commitUserLimit = random.one(of: [1, 2, 16])
         settings.commitStateLimit = random.one(of: [1, 8, 512])
         settings.commitsInFlightLimit = random.one(of: [1, 2, 4])

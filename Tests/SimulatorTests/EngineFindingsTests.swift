@@ -10,7 +10,6 @@ private func startedEngine(
 ) -> PartitionEngine {
     var settings = EngineSettings()
     settings.flushInterval = 10
-    settings.flushGather = 0
     change(&settings)
     var engine = PartitionEngine(
         partition: PartitionID(0), settings: settings, capacity: CacheCapacity())

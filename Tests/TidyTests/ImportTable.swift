@@ -4,10 +4,10 @@
 /// Every Swift target with all that its files may import.
 enum ImportTable {
     static let allowed: [String: Set<String>] = [
-        "ReadStateCore": ["CMemory"],
+        "ReadStateCore": ["CMemory", "Synchronization"],
         "ReadStateWire": ["ReadStateCore", "CSimdjson"],
         "KafkaLog": ["CRdkafka", "CLinux", "Glibc", "Synchronization"],
-        "RedisLink": ["CHiredis", "CLinux", "Glibc"],
+        "RedisLink": ["CHiredis", "CLinux", "Glibc", "Synchronization"],
         "ReadStateClient": [
             "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink", "Glibc", "Synchronization",
         ],

@@ -34,6 +34,7 @@ extension ReadStateCache {
         if dirtyTail != none { dirtyEntries[dirtyTail].newer = place } else { dirtyHead = place }
         dirtyTail = place
         dirtyCount += 1
+        dirtyAges.add(entry.since)
         records[slot].dirty = place
     }
 
@@ -77,6 +78,7 @@ extension ReadStateCache {
             dirtyHead = entry.newer
         }
         dirtyCount -= 1
+        dirtyAges.remove(entry.since)
         records[user.rawValue].dirty = none
         giveBackDirtyEntry(place)
         records[user.rawValue].set(UserRecord.Flag.committing, true)

@@ -117,6 +117,7 @@ extension ReadStateCache {
         var listed = 0
         var older = none
         var offset = Int64.min
+        var ages = dirtyAges
         var place = dirtyHead
         while place != none {
             let entry = dirtyEntries[place]
@@ -124,10 +125,12 @@ extension ReadStateCache {
             precondition(entry.firstOffset >= offset, "the oldest change comes first")
             precondition(records[entry.slot].dirty == place, "a dirty user knows its entry")
             offset = entry.firstOffset
+            ages.remove(entry.since)
             listed += 1
             older = place
             place = entry.newer
         }
         precondition(dirtyTail == older && listed == dirtyCount, "the dirty are counted")
+        precondition(ages.isEmpty, "and so are their ages")
     }
 }

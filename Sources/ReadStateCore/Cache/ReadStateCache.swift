@@ -20,6 +20,8 @@
 // `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+Packing`, `+LookAhead` and `+Invariants`
 // the operations.
 
+internal import Synchronization
+
 /// A resident user's place in the cache. It is good until the next removal of any user: then others
 /// may move, unless they are being committed or ahead of the log.
 package struct UserSlot: Hashable, Sendable {
@@ -101,6 +103,7 @@ package struct ReadStateCache: ~Copyable {
     package internal(set) var dirtyCount = 0
     /// The latest moment that a user became dirty, by which the entries' short moments are read.
     var dirtyClock: Int64 = 0
+    var dirtyAges: DirtyAges
 
     /// Read states in the cache, default ones included.
     package internal(set) var stateCount = 0
@@ -108,18 +111,24 @@ package struct ReadStateCache: ~Copyable {
     /// Where what is too long for the short ways is unpacked; kept for its arrays' memory.
     var scratch = ReadState()
     var pipeline = LookAhead()
+    /// A value with an atomic in it has a fixed place: it is handed to functions where it is.
+    /// Without one, each call of a function that only reads and is not inlined copies the whole
+    /// cache first, and from outside the module each look at an engine copied all 1,344 bytes of it
+    /// (Swift 6.3).
+    private let inPlace = Atomic(false)
     /// Off only to measure what look-ahead is worth.
     package var looksAhead = true
 
     /// An empty cache for windows of `window` ids, 0 to 1000, and users of up to `statesLimit` read
     /// states, 1 to `mostStates`: an event that would add one more to them changes nothing, and is
-    /// counted in `refusedStates`.
-    package init(window: Int, statesLimit: Int = mostStates) {
+    /// counted in `refusedStates`. Users are meant to be dirty for up to `dirtySpan` milliseconds.
+    package init(window: Int, statesLimit: Int = mostStates, dirtySpan: Int64 = 30_000) {
         precondition(window >= 0 && window <= 1000)
         precondition(statesLimit >= 1 && statesLimit <= Self.mostStates)
         precondition(MemoryLayout<UserRecord>.stride == 32 && MemoryLayout<DirtyEntry>.stride == 24)
         self.window = window
         self.statesLimit = statesLimit
+        dirtyAges = DirtyAges(span: dirtySpan)
         Self.addClasses(to: &slab)
     }
 
@@ -179,7 +188,8 @@ package struct ReadStateCache: ~Copyable {
         // Partitions come and go often without anybody having been resident: that costs nothing.
         if records.count == 0 { return }
         let refused = refusedStates
-        self = ReadStateCache(window: window, statesLimit: statesLimit)
+        self = ReadStateCache(
+            window: window, statesLimit: statesLimit, dirtySpan: dirtyAges.span)
         refusedStates = refused
     }
 

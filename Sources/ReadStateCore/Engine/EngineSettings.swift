@@ -4,10 +4,11 @@
 package struct EngineSettings: Sendable {
     /// Ids kept per read state, 0 to 1000.
     package var window = 32
-    /// A change is committed so long after it, in milliseconds.
+    /// A change is committed at most so long after it, in milliseconds.
     package var flushInterval: Int64 = 30_000
-    /// A due user waits at most so much longer, in milliseconds, for others to share its commit.
-    package var flushGather: Int64 = 200
+    /// Users due within so many milliseconds share a commit. Where many are due together, they are
+    /// committed even earlier (see `FlushPace`).
+    package var flushLead: Int64 { flushInterval / 15 }
     /// Most users of one commit: a script call blocks every client of Redis, 64 users for some 250
     /// µs; what a user costs Redis falls by a tenth from 16 to 64 and hardly any more above.
     package var commitUserLimit = 64

@@ -1,7 +1,8 @@
 // Commits: dirty users go to the store in small batches, each in one step with the partition's
-// position. A user is due a flush interval after it became dirty, or when it is to leave the cache.
-// Every commit names the one before it (docs/model: Commit, Execute, Reply), so that after any loss
-// all later ones are refused too.
+// position. A user is due a flush interval after it became dirty, or when it is to leave the cache;
+// where many are due together, some are committed before (`FlushPace`). Every commit names the one
+// before it (docs/model: Commit, Execute, Reply), so that after any loss all later ones are refused
+// too.
 
 /// A user of a commit.
 package struct CommitUser: Sendable {
@@ -199,25 +200,51 @@ extension PartitionEngine {
         leaving.removeFirst(taken)
     }
 
-    /// Users whose flush interval is over, oldest change first. They may wait a little for others.
+    /// Users who are due, oldest change first, and with them those who will be soon.
     private mutating func collectDue(
         into users: inout [CommitUser], states: inout Int, now: Instant
     ) {
         guard let oldest = cache.oldestDirty else { return }
-        if !isFlushing, users.isEmpty {
-            let due = cache.dirtySince(oldest).advanced(byMilliseconds: settings.flushInterval)
-            let gathered = due.advanced(byMilliseconds: settings.flushGather)
-            guard due <= now, gathered <= now || cache.dirtyCount >= settings.commitUserLimit else {
-                return
-            }
+        var newest = now.advanced(byMilliseconds: settings.flushLead - settings.flushInterval)
+        if isFlushing {
+            newest = .distantFuture
+        } else if users.isEmpty,
+            now < cache.dirtySince(oldest).advanced(byMilliseconds: settings.flushInterval)
+        {
+            guard wantsEarlyCommit(now: now) else { return }
+            newest = .distantFuture
         }
-        while !isFull(users, states), let slot = cache.oldestDirty {
-            let due = cache.dirtySince(slot).advanced(byMilliseconds: settings.flushInterval)
-            // A user whose earlier commit is still on its way waits for it; so do those behind it.
-            guard isFlushing || due <= now, !cache.isCommitting(slot) else { return }
+        let others = users.count
+        // A user whose earlier commit is still on its way waits for it; so do those behind it.
+        while !isFull(users, states), let slot = cache.oldestDirty,
+            cache.dirtySince(slot) <= newest, !cache.isCommitting(slot)
+        {
             let first = cache.beginCommit(slot)
             add(cache.user(at: slot), slot, firstChange: first, to: &users, &states)
         }
+        pace.take(users.count - others)
+    }
+
+    /// Whether a full commit is sent before anybody is due. A partition where that would hold more
+    /// than will be due soon has nothing to spread.
+    private mutating func wantsEarlyCommit(now: Instant) -> Bool {
+        let full = settings.commitUserLimit
+        guard cache.dirtyCount >= full else {
+            pace.stop()
+            return false
+        }
+        pace.advance(to: now, most: full * settings.commitsInFlightLimit)
+        if pace.isOld(at: now, of: settings.flushInterval) {
+            pace.set(cache.dirtyAges.rate(at: now), at: now)
+        }
+        if pace.rate * Double(settings.flushLead) < Double(full) { pace.stop() }
+        return pace.credit >= Double(full)
+    }
+
+    /// Whether commits are being spread over time, so that the engine wants to be asked for the
+    /// next one often.
+    package var isPacing: Bool {
+        phase == .owned && pace.rate > 0 && cache.dirtyCount >= settings.commitUserLimit
     }
 
     private mutating func add(

@@ -70,6 +70,7 @@ package struct PartitionEngine: ~Copyable {
     /// The position in the store, as of the last acknowledged commit.
     package internal(set) var storedPosition = Offset.zero
     var lastCommitTime = Instant(milliseconds: 0)
+    var pace = FlushPace()
     var inFlight: [Commit] = []
     /// Users of commits that were lost with a connection: still to be written, whole.
     var lost: [CommitUser] = []
@@ -85,7 +86,7 @@ package struct PartitionEngine: ~Copyable {
         self.partition = partition
         self.settings = settings
         self.capacity = capacity
-        cache = ReadStateCache(window: settings.window)
+        cache = ReadStateCache(window: settings.window, dirtySpan: settings.flushInterval)
     }
 
     // MARK: What it looks like from outside

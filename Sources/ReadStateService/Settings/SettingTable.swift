@@ -80,7 +80,8 @@ extension Setting {
         Setting(
             "flush-interval", .duration(milliseconds...(.seconds(3600))), .value("30s"), .cache,
             of: services,
-            "An update is committed this long after it, at the latest plus one second."),
+            "An update is committed this long after it, at the latest plus one second; where many "
+                + "would be due together, earlier."),
     ]
 
     private static let process = [

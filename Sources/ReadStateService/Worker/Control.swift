@@ -80,7 +80,8 @@ final class Control {
         var ready: [Readiness] = []
         var messages: [ControlMessage] = []
         while true {
-            epoll.wait(into: &ready, timeoutMilliseconds: 100)
+            // All that comes wakes it; only the end is looked for.
+            epoll.wait(into: &ready, timeoutMilliseconds: ending == nil ? 500 : 100)
             let now = SystemClock.now()
             while let event = consumer!.poll() { take(event, now: now) }
             inbox.drain(into: &messages)

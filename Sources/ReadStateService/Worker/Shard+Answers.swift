@@ -73,6 +73,7 @@ extension Shard {
             counters.lostAnswers += 1
             return
         }
+        let encoded = encoded
         // Both arrays outlive the call.
         unsafe replyCommand.add(encoded.span.bytes, to: address.replyTo.span.bytes)
         counters.answers += 1

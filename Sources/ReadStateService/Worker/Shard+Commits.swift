@@ -32,9 +32,10 @@ extension Shard {
                 fingerprint: commit.fingerprint.map {
                     Fingerprint(offset: $0.offset.rawValue, hash: $0.hash)
                 })
+            let header = encoded
             // The array outlives the call.
             unsafe commitCommand.finish(
-                head, header: encoded.span.bytes, keys: partition.keys,
+                head, header: header.span.bytes, keys: partition.keys,
                 into: &commits.connection.output)
             commits.expected.append(
                 .commit(partition, commit.token, commit.number, sent: SystemClock.nanoseconds()))

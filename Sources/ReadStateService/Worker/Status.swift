@@ -76,8 +76,7 @@ extension Shard {
         var status = ShardStatus()
         status.index = settings.index
         status.published = now
-        status.isRedisReady =
-            commits.isReady && loads.isReady && replies.isReady && requests.isReady
+        status.isRedisReady = areLanesReady
         status.partitions = order.map { $0.status(now: now) }
         status.counters = counters
         status.waitingRequestBytes = pending.byteCount
