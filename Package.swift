@@ -11,8 +11,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableExperimentalFeature("Lifetimes"),
 ]
-// What ships is built without checks of exclusive access, which the debug build and all tests make;
-// where a class holds what each event touches, they are a tenth of the time.
+// What ships is built without checks of exclusive access, which the debug build and all tests make:
+// they are 5 to 6 % of a worker's instructions, and a third of a simulation's time.
 let shipped =
     strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 let tests: [SwiftSetting] = [

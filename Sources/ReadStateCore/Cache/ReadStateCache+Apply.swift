@@ -133,14 +133,9 @@ extension ReadStateCache {
     private mutating func sendFull(
         _ id: UInt64, _ mention: Bool, _ state: PackedState
     ) -> PackedState? {
-        let old = SideBlock(rest: state.rest)
-        guard old.keepsLayout else { return sendUnplain(id, mention, state) }
-        let plain = RareFields(bits: 0)
-        var side = old
-        side.sizeClass = Self.sideClass(for: old.roomyBytes(plain, more: 1))
-        side.block = slab.allocate(side.sizeClass, owner: 0)
-        slab.copyWords(old.bytes(plain), from: old.offset, to: side.offset)
-        freeSide(old)
+        var side = SideBlock(rest: state.rest)
+        guard side.keepsLayout else { return sendUnplain(id, mention, state) }
+        moveToLarger(&side, RareFields(bits: 0))
         guard let next = side.appending(id &- state.lastMessage, mention: mention, in: &slab) else {
             preconditionFailure("a larger block has room")
         }

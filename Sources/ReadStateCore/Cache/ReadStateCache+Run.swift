@@ -72,8 +72,6 @@ extension ReadStateCache {
         return records[slot].flags & special == 0 ? slot : none
     }
 
-    // Mutating, as everything that is called from here: calling a function that only reads, and is
-    // not inlined, copies the whole cache first (seen in the code of Swift 6.3).
     @inline(never)
     private mutating func searchSlot(of user: UserID) -> UInt32 {
         index.find(user.rawValue, in: records) ?? none
