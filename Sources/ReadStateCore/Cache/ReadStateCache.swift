@@ -14,7 +14,7 @@
 // Nothing in here is reference counted, and no event allocates. What takes time is waiting for
 // memory: an event touches five or six lines that are in no processor cache, one after the other,
 // each telling where the next one is. `lookAhead` walks these steps for the coming events, so that
-// the waits run side by side; it makes the difference between 190 and 70 ns (docs/cache.md).
+// the waits run side by side; it makes an event two to three times as fast (docs/cache.md).
 //
 // Files by aspect: Region, Slab, UserIndex, PackedState and SideBlock are the parts; `+Eviction`,
 // `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+Packing`, `+LookAhead` and `+Invariants`
