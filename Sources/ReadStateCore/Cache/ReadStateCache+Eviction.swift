@@ -29,11 +29,8 @@ extension ReadStateCache {
     /// Counts a use of a resident user; a leaving one stays after all.
     @inline(__always)
     package mutating func touch(_ user: UserSlot) {
-        let slot = user.rawValue
-        if records[slot].has(UserRecord.Flag.leaving) {
-            records[slot].set(UserRecord.Flag.leaving, false)
-        }
-        countUse(slot)
+        records[user.rawValue].set(UserRecord.Flag.leaving, false)
+        countUse(user.rawValue)
     }
 
     @inline(__always)

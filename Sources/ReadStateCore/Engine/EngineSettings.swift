@@ -25,8 +25,7 @@ package struct EngineSettings: Sendable {
     package var parkedLimit = 16_384
     /// Dead letters not yet acknowledged; beyond it the partition is not read.
     package var deadLetterLimit = 1_024
-    /// Users that are to leave and wait for their last commit; beyond it nothing is
-    /// loaded.
+    /// Users that are to leave and wait for their last commit; beyond it nothing is loaded.
     package var leavingLimit = 2_048
     /// Questions waiting for a load or an offset; beyond it they are answered `unavailable`.
     package var questionLimit = 65_536

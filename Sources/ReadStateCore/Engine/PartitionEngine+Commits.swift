@@ -98,8 +98,8 @@ extension PartitionEngine {
         }
     }
 
-    /// Lets users go until the rest fits. A clean user leaves at
-    /// once, a dirty one when its commit is acknowledged: never when it is merely sent.
+    /// Lets users go until the rest fits. A clean user leaves at once, a dirty one when its commit
+    /// is acknowledged: never when it is merely sent.
     mutating func evict() {
         while leavingCount < settings.leavingLimit, isOverCapacity {
             guard let slot = cache.chooseLeaving() else { return }
@@ -183,8 +183,8 @@ extension PartitionEngine {
         lost.removeFirst(taken)
     }
 
-    /// Users that are to leave. While something is on its way, only full commits of them
-    /// are sent: a small call costs the store more for each user.
+    /// Users that are to leave. While something is on its way, only full commits of them are sent:
+    /// a small call costs the store more for each user.
     private mutating func collectLeaving(into users: inout [CommitUser], states: inout Int) {
         guard inFlight.isEmpty || leaving.count >= settings.commitUserLimit else { return }
         var taken = 0

@@ -31,6 +31,27 @@ private func showHead(_ what: String) {
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
 }
 
+private func showRound(
+    _ round: Int, _ times: borrowing RepeatedTimes, _ ahead: borrowing RepeatedTimes, _ faults: Int
+) {
+    show("round \(round)", times.round)
+    show("  memory ahead, behind 1024 of them", ahead.round)
+    print("    first touches of pages by events: \(faults)")
+}
+
+private func showLeast(_ times: borrowing RepeatedTimes, _ ahead: borrowing RepeatedTimes) {
+    show("the least of each event", times, apart: false)
+    times.leastTimes(apart: false).show()
+    show("  memory ahead, behind 1024 of them", ahead, apart: false)
+}
+
+/// As the engine does behind a batch.
+private func makeMemoryAhead(of cache: inout ReadStateCache, _ times: inout RepeatedTimes) {
+    let start = cbench_ticks()
+    cache.touchAhead()
+    times.add(cbench_ticks() &- start)
+}
+
 /// No memory is prepared, as in a worker. Events that load, commit or evict a thousand states or
 /// more are told apart: their time is that of the user's own states.
 func measureLatency(_ shape: Shape, events: Int) {
@@ -59,20 +80,14 @@ func measureLatency(_ shape: Shape, events: Int) {
                     let before = pageFaults()
                     runner.run(piece.batch, of: workload, now: piece.now, into: &times)
                     faults += pageFaults() - before
-                    let start = cbench_ticks()
-                    runner.cache.touchAhead()
-                    ahead.add(cbench_ticks() &- start)
+                    makeMemoryAhead(of: &runner.cache, &ahead)
                 }
                 done += piece.batch.count
             }
         }
-        show("round \(round)", times.round)
-        show("  memory ahead, behind 1024 of them", ahead.round)
-        print("    first touches of pages by events: \(faults)")
+        showRound(round, times, ahead, faults)
     }
-    show("the least of each event", times, apart: false)
-    times.leastTimes(apart: false).show()
-    show("  memory ahead, behind 1024 of them", ahead, apart: false)
+    showLeast(times, ahead)
     show("  and with a large user", times, apart: true)
     show("an empty loop, 10 s", idleHistogram(seconds: 10))
 }
@@ -91,18 +106,11 @@ func measureGrowth(users: Int) {
             let before = pageFaults()
             grow(&cache, by: first..<min(first + 1024, users), into: &times)
             faults += pageFaults() - before
-            // As the engine does behind a batch.
-            let start = cbench_ticks()
-            cache.touchAhead()
-            ahead.add(cbench_ticks() &- start)
+            makeMemoryAhead(of: &cache, &ahead)
         }
-        show("round \(round)", times.round)
-        show("  memory ahead, behind 1024 of them", ahead.round)
-        print("    first touches of pages by events: \(faults)")
+        showRound(round, times, ahead, faults)
     }
-    show("the least of each event", times, apart: false)
-    times.leastTimes(apart: false).show()
-    show("  memory ahead, behind 1024 of them", ahead, apart: false)
+    showLeast(times, ahead)
 }
 
 private func grow(
