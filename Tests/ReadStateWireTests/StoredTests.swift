@@ -125,9 +125,10 @@ import Testing
         #expect(decode(bytes) == (.corrupt, ReadState()))
     }
 
-    /// A user's applied offset survives; without one, or below 0, the field is corrupt.
+    /// A user's applied offset survives; without one, below 0, or with none behind it, the field is
+    /// corrupt.
     @Test func storedUser() {
-        for offset in [0, 1, 127, 128, Int64.max] {
+        for offset in [0, 1, 127, 128, Int64.max - 1] {
             var bytes: [UInt8] = []
             StoredUser(appliedOffset: Offset(offset)).encode(into: &bytes)
             var user = StoredUser(appliedOffset: Offset(-5))
@@ -139,6 +140,7 @@ import Testing
             ([0x10, 1, 0x10, 1], .corrupt), ([0x08, 1, 0x10, 1], .unknownVersion),
             ([0x10, 1, 0x18, 1], .unknownVersion),
             ([0x10] + [UInt8](repeating: 0xff, count: 9) + [1], .corrupt),
+            ([0x10] + [UInt8](repeating: 0xff, count: 8) + [0x7f], .corrupt),
         ] as [([UInt8], StoredProblem)] {
             var user = StoredUser(appliedOffset: Offset(5))
             let problem = user.decode(bytes.span.bytes)
