@@ -164,6 +164,9 @@ import Testing
 
         try asker.push(
             #"{"id":"dropped","reply_to":"r","deadline_unix_ms":1,\#(get)}"#, to: list)
+        try asker.push(
+            #"{"id":"dropped","reply_to":"r","deadline_unix_ms":"-9223372036854775807",\#(get)}"#,
+            to: list)
         // Asked before it is written, answered after.
         try asker.push(#"{"id":"own","reply_to":"r","min_offset":\#(next),\#(get)}"#, to: list)
         try scenario.publish([Self.event(9, #""message_sent":{"message_id":"200"}"#)])
@@ -175,7 +178,7 @@ import Testing
         let late = try JSON(asker.pop("late"))
         #expect(late.errorCode == "behind", "\(late)")
         try worker.waitForMetrics("counts of late requests") {
-            $0.sum("readstates_requests_expired_total") == 1
+            $0.sum("readstates_requests_expired_total") == 2
                 && $0.sum("readstates_requests_behind_total") == 2
         }
         try finish(scenario, worker)

@@ -112,16 +112,15 @@ extension Shard {
             let target = isRouted ? list : settings.keys.partition(home.rawValue).requests
             return passOn(bytes, to: target, first: isRouted)
         }
-        let deadline = query.deadlineUnixMilliseconds
-        let wait = deadline == 0 ? nil : now.advanced(byMilliseconds: deadline - unixMilliseconds)
+        let deadline = query.patience(at: unixMilliseconds).map { now.advanced(byMilliseconds: $0) }
         let ticket = pending.add(
             PendingRequests.Pending(
                 address: query.address, bytes: bytes.copied(), since: since))
         let isTaken =
             pending.count <= settings.requestLimit
             && partition.engine.ask(
-                query.question, ticket: ticket, minOffset: query.minOffset, deadline: wait, now: now
-            )
+                query.question, ticket: ticket, minOffset: query.minOffset, deadline: deadline,
+                now: now)
         partition.isTouched = true
         if !isTaken {
             let address = pending.take(ticket).address
