@@ -255,6 +255,27 @@ import Testing
         try finish(scenario, worker)
     }
 
+    /// A list of requests that somebody made a key of another kind is told once a second, not as
+    /// fast as it can be tried; once it is gone, requests are answered again.
+    @Test func fromAKeyThatIsNoList() throws {
+        let (scenario, worker) = try begin("no-list")
+        var asker = try Asker(scenario)
+        let list = scenario.requests(scenario.partition(of: Self.user))
+        _ = try asker.call("SET", list, "text")
+        func failures() -> [Substring] {
+            worker.process.errors.split(separator: "\n").filter { $0.contains("requests_failed") }
+        }
+        try waitUntil("attempts in three seconds") {
+            Set(failures().map { $0.prefix("time=2026-11-22T18:55:15".count) }).count >= 3
+        }
+        #expect(failures().count < 100)
+        _ = try asker.call("DEL", list)
+        let totals = try asker.ask(
+            #"{"id":"1","reply_to":"r","totals":{"user_id":"7"}}"#, of: list, at: "r")
+        #expect(totals[flag: "ok"] == true)
+        try finish(scenario, worker)
+    }
+
     /// A reply that nobody reads is gone after a minute; so is one under the client's own prefix.
     @Test func repliesExpire() throws {
         let (scenario, worker) = try begin("expiry")
