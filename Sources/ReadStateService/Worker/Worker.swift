@@ -110,7 +110,7 @@ private struct Worker {
             var consumer = try Consumer(kafka)
             try consumer.subscribe()
             control = try Control(
-                settings: controlSettings, logger: logger, inbox: inbox, places: places,
+                settings: controlSettings(partitions), logger: logger, inbox: inbox, places: places,
                 shards: mailboxes, status: status, signals: signals, consumer: consumer)
         } catch let error as KafkaLogError {
             throw kafkaEnd(error)
@@ -141,10 +141,10 @@ private struct Worker {
             jitterSeed: random.next())
     }
 
-    private var controlSettings: ControlSettings {
+    private func controlSettings(_ partitions: Int32) -> ControlSettings {
         ControlSettings(
             kafka: kafka, keys: keys, deadLetterTopic: settings.kafka.deadLetterTopic,
-            capacity: capacity,
+            partitionCount: partitions, capacity: capacity,
             revokeBudget: settings.process.revokeBudget,
             shutdownBudget: settings.process.shutdownBudget)
     }
