@@ -49,7 +49,10 @@ struct ListsTests {
                 Issue.record("nothing popped")
                 return
             }
-            other.connection.output.pushBack(popped)
+            other.connection.output.beginPushBack(to: "a", count: popped.count)
+            for index in (0..<popped.count).reversed() {
+                other.connection.output.argument(popped[index])
+            }
         }
         let length = try other.replies(1)
         #expect(length == [.integer(4)])
