@@ -335,7 +335,8 @@ extension ReadStateCache {
         }
     }
 
-    /// Takes a state over from the store: not a change. Nothing if its user may not have more.
+    /// Takes a state over from the store: not a change, though a window that a worker with larger
+    /// ones left is cut to size. Nothing if its user may not have more.
     package mutating func load(
         _ state: borrowing ReadState, channel: ChannelID, into slot: UserSlot
     ) {
@@ -343,7 +344,13 @@ extension ReadStateCache {
             let place = locate(channel.rawValue, of: records[slot.rawValue])
                 ?? append(channel.rawValue, to: slot.rawValue)
         else { return }
-        store(state, at: place, of: slot.rawValue, changed: false)
+        if state.window.count <= window {
+            store(state, at: place, of: slot.rawValue, changed: false)
+        } else {
+            var fitting = copy state
+            fitting.trim(to: window)
+            store(fitting, at: place, of: slot.rawValue, changed: false)
+        }
     }
 
     /// Makes room for a number of states before they are loaded.
