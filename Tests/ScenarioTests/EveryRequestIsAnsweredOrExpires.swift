@@ -255,6 +255,29 @@ import Testing
         try finish(scenario, worker)
     }
 
+    /// More requests than may wait are told so at once; those that wait are answered in their time.
+    @Test func tooMany() throws {
+        let scenario = try Scenario("too-many", on: Self.broker)
+        try scenario.publish(Self.events)
+        let worker = try scenario.start(["--request-limit", "2", "--shards", "1"])
+        try scenario.expectAnswers()
+        var asker = try Asker(scenario)
+        let home = scenario.partition(of: Self.user)
+        let next = scenario.ends[home]! + 1
+        for id in 1...4 {
+            try asker.push(
+                #"{"id":"\#(id)","reply_to":"r","min_offset":\#(next),"totals":{"user_id":"7"}}"#,
+                to: scenario.requests(home))
+        }
+        for id in ["3", "4"] {
+            let reply = try JSON(asker.pop("r"))
+            #expect(reply[text: "id"] == id && reply.errorCode == "unavailable", "\(reply)")
+        }
+        try scenario.publish([Self.event(9, #""message_sent":{"message_id":"200"}"#)])
+        for _ in 1...2 { #expect(try JSON(asker.pop("r"))[flag: "ok"] == true) }
+        try finish(scenario, worker)
+    }
+
     /// A list of requests that somebody made a key of another kind is told once a second, not as
     /// fast as it can be tried; once it is gone, requests are answered again.
     @Test func fromAKeyThatIsNoList() throws {
