@@ -1,5 +1,5 @@
-// Rule: with `partitioner = none` a user lives where its producer put it: no event is misrouted, and
-// requests go to the list of that partition, since nobody can tell it from the user id.
+// Rule: with `partitioner = none` a user lives where its producer put it: no event is misrouted,
+// and requests go to the list of that partition, since nobody can tell it from the user id.
 
 import ReadStateCore
 import ScenarioSupport
