@@ -349,13 +349,18 @@ extension ReadStateCache {
         }
     }
 
-    /// Takes a state over from the store: not a change. The user has none of the channel yet.
-    /// Nothing if it may not have more.
+    /// Takes a state over from the store: not a change, though a window that a worker with larger
+    /// ones left is cut to size. The user has none of the channel yet. Nothing if it may not have
+    /// more.
     package mutating func load(
         _ state: borrowing ReadState, channel: ChannelID, into slot: UserSlot
     ) {
         assert(locate(channel.rawValue, of: records[slot.rawValue]) == nil, "loaded once")
-        if let short = PackedState(state) {
+        if state.window.count > window {
+            var fitting = copy state
+            fitting.trim(to: window)
+            load(fitting, channel: channel, into: slot)
+        } else if let short = PackedState(state) {
             _ = append(channel.rawValue, short, to: slot.rawValue)
         } else if let place = append(channel.rawValue, .fresh, to: slot.rawValue) {
             store(state, at: place, of: slot.rawValue, changed: false)
