@@ -15,6 +15,8 @@ struct CacheRunner: Peer, ~Copyable {
     private(set) var misses = 0
     private(set) var checksum: UInt64 = 0
     private var loaded = ReadState()
+    /// Places in the batch of the events whose users were missing.
+    private var waiting: [Int] = []
     /// States that came, were looked at for a commit or went, with an event.
     private var movedStates = 0
 
@@ -22,17 +24,25 @@ struct CacheRunner: Peer, ~Copyable {
         cache = ReadStateCache(window: window)
         cache.looksAhead = looksAhead
         loaded.window.reserveCapacity(64)
+        waiting.reserveCapacity(Workload.batchSize)
     }
 
     var residentStates: Int { cache.stateCount }
     mutating func limit(states: Int) { capacity.states = states }
 
-    /// Applies a batch; users that are missing are loaded from the workload's own memory.
+    /// Applies a batch. As in the engine, events of users who are missing wait, and their users are
+    /// loaded together, from the workload's own memory.
     @inline(never)
     mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
     {
         var run = Run(expected: .zero)
-        apply(batch, &run, to: batch.count, workload, now)
+        while true {
+            cache.run(batch, &run, to: batch.count, firstChange: Offset(.max), now: now)
+            if run.index == batch.count { break }
+            waiting.append(run.index)
+            run.index += 1
+        }
+        applyWaiting(batch, workload, now)
         commitDue(now)
         evict()
         cache.touchAhead()
@@ -49,7 +59,11 @@ struct CacheRunner: Peer, ~Copyable {
         var last = cbench_ticks()
         for index in 0..<batch.count {
             movedStates = 0
-            apply(batch, &run, to: index + 1, workload, now)
+            cache.run(batch, &run, to: index + 1, firstChange: Offset(.max), now: now)
+            if run.index == index {
+                applyMissing(batch[index], workload, now)
+                run.index += 1
+            }
             commitDue(now, limit: 1)
             evict(limit: 4)
             let ticks = cbench_ticks()
@@ -58,23 +72,22 @@ struct CacheRunner: Peer, ~Copyable {
         }
     }
 
-    private mutating func apply(
-        _ batch: borrowing EventBatch, _ run: inout Run, to end: Int,
-        _ workload: borrowing Workload, _ now: Instant
+    private mutating func applyWaiting(
+        _ batch: borrowing EventBatch, _ workload: borrowing Workload, _ now: Instant
     ) {
-        while true {
-            cache.run(batch, &run, to: end, firstChange: Offset(.max), now: now)
-            if run.index == end { return }
-            applyMissing(batch[run.index], workload, now)
-            run.index += 1
+        // A store's answers have just been received: they are in the processor's cache.
+        for index in waiting {
+            checksum &+= workload.newestMessage(Workload.user(batch[index].user), 0)
         }
+        for index in waiting { applyMissing(batch[index], workload, now) }
+        waiting.removeAll(keepingCapacity: true)
     }
 
-    /// Applies an event whose user is not resident.
+    /// Applies an event whose user was not resident.
     private mutating func applyMissing(
         _ event: Event, _ workload: borrowing Workload, _ now: Instant
     ) {
-        let slot = load(event.user, workload)
+        let slot = cache.find(event.user) ?? load(event.user, workload)
         let none: [Entry] = []
         if cache.apply(event, entries: none.span, to: slot) {
             cache.markDirty(slot, at: event.offset, now: now)
@@ -91,10 +104,10 @@ struct CacheRunner: Peer, ~Copyable {
         cache.reserve(count, at: slot)
         loaded.reset()
         for index in 0..<count {
-            let newest = MessageID(workload.newestMessage(number, index))
-            if newest == .none { continue }
-            loaded.lastMessage = newest
-            loaded.lastRead = newest
+            let newest = workload.newestMessage(number, index)
+            if newest == 0 { continue }
+            loaded.lastMessage = MessageID(newest)
+            loaded.lastRead = loaded.lastMessage
             cache.load(loaded, channel: workload.channelID(number, index), into: slot)
         }
         return slot
