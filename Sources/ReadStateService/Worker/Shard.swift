@@ -214,7 +214,7 @@ final class Shard {
     private func pump(_ partition: ShardPartition, now: Instant) {
         claimIfNeeded(partition, now: now)
         sendLoads(partition)
-        sendCommits(partition, now: now)
+        if partition.isAssigned { sendCommits(partition, now: now) }
         if partition.engine.isPacing { isPacing = true }
         sendAnswers(partition, now: now)
         // Where a connection is full there may be more, to be sent when it is not.
