@@ -10,10 +10,6 @@
 int clinux_pin_thread(int cpu);
 // Names the calling thread as `top -H` shows it, at most 15 bytes.
 void clinux_name_thread(const char *name);
-// Asks for turns of so many microseconds on a core, 100 to 100,000, for the calling thread: with
-// Linux 6.12 and later, who asks for short ones is let in sooner when it wakes up, and is
-// interrupted sooner when others wait. Without effect before; 0 or an errno value.
-int clinux_set_turn(int microseconds);
 // How many cores this process may run on, at least 1.
 int clinux_usable_cores(void);
 // The process' environment: `NAME=value` strings, ended by a null pointer.

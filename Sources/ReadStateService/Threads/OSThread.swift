@@ -11,15 +11,11 @@ package struct OSThread: ~Copyable {
     private let thread: pthread_t
 
     /// Starts a thread. `name` shows in `top -H` (15 bytes); `cpu` pins it to a core where given
-    /// and where the process may use it; `turnMicroseconds` (100 to 100,000) is how long it is to
-    /// run at a time while others wait: the shorter, the sooner it is let in when it wakes up, where
-    /// the kernel can (Linux 6.12).
+    /// and where the process may use it.
     package init(
-        name: String, cpu: Int? = nil, turnMicroseconds: Int? = nil,
-        _ body: sending @escaping () -> Void
+        name: String, cpu: Int? = nil, _ body: sending @escaping () -> Void
     ) throws(SystemCallError) {
-        let start = ThreadStart(
-            name: name, cpu: cpu, turnMicroseconds: turnMicroseconds, body: body)
+        let start = ThreadStart(name: name, cpu: cpu, body: body)
         // The retain is balanced by the thread, or below when there is no thread.
         let argument = unsafe Unmanaged.passRetained(start)
         var thread = pthread_t()
@@ -55,13 +51,11 @@ package struct OSThread: ~Copyable {
 private final class ThreadStart {
     let name: String
     let cpu: Int?
-    let turnMicroseconds: Int?
     let body: () -> Void
 
-    init(name: String, cpu: Int?, turnMicroseconds: Int?, body: @escaping () -> Void) {
+    init(name: String, cpu: Int?, body: @escaping () -> Void) {
         self.name = name
         self.cpu = cpu
-        self.turnMicroseconds = turnMicroseconds
         self.body = body
     }
 
@@ -71,7 +65,6 @@ private final class ThreadStart {
         // A core the process may not use leaves the thread where the kernel puts it: slower at
         // worst.
         if let cpu { _ = clinux_pin_thread(Int32(cpu)) }
-        if let turnMicroseconds { _ = clinux_set_turn(Int32(turnMicroseconds)) }
         body()
     }
 }

@@ -238,9 +238,6 @@ extension Worker {
 /// A shard's thread, in a form that a list can hold.
 private final class ShardThread {
     private var thread: OSThread?
-    /// A shard's turn with one batch takes 0.3 ms, most turns far less: it should be let in as soon
-    /// as somebody has asked.
-    private static let turnMicroseconds = 200
 
     init(
         _ settings: ShardSettings, logger: Logger, inbox: Mailbox<ShardCommand>,
@@ -249,9 +246,7 @@ private final class ShardThread {
         let shard = try Shard(
             settings: settings, logger: logger, inbox: inbox, control: control,
             published: published)
-        thread = try OSThread(
-            name: "shard-\(settings.index)", turnMicroseconds: Self.turnMicroseconds
-        ) { shard.run() }
+        thread = try OSThread(name: "shard-\(settings.index)") { shard.run() }
     }
 
     func join() {
