@@ -188,12 +188,17 @@ extension Shard {
         partition.isTouched = true
     }
 
-    /// Gives a partition back to the group once everything is committed, or the time for it is over.
+    /// Gives a partition back to the group once everything is committed, or the time for it is
+    /// over.
     func finishRevoke(_ partition: ShardPartition, now: Instant) {
         if let end = partition.answersUntil, end <= now { letGo(partition) }
         guard let deadline = partition.revokeDeadline else { return }
         let isInTime = now < deadline
-        let isFlushed = partition.engine.phase != .owned || partition.engine.isFlushed
+        // Parked events are waited for: a position that they hold back would be replayed from, over
+        // users who are stored with more.
+        let isFlushed =
+            partition.engine.phase != .owned
+            || (partition.engine.isFlushed && partition.engine.parkedWeight == 0)
         // Before the process ends: a call that still waits on its list could pop a request that
         // nobody would answer.
         let isPopping =
