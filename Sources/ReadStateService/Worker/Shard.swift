@@ -110,7 +110,7 @@ final class Shard {
         self.published = published
         queries = QueryDecoder(namespace: Array(settings.keys.namespace.utf8))
         epoll = try Epoll(batch: 256)
-        // A commit keeps the server for some 250 to 500 µs, a load of 64 users for 150: a request of
+        // A commit keeps the server for 250 to 500 µs, a load of 64 users for 150: a request of
         // anybody waits a millisecond behind either at most. Two commits keep it busy: one is
         // carried out while the next is written.
         commits = Self.lane("commits", Self.commitsToken, limit: 2, settings)
