@@ -3,14 +3,6 @@
 #include <pthread.h>
 #include <sched.h>
 
-int clinux_pin_thread(int cpu) {
-    if (cpu < 0 || cpu >= CPU_SETSIZE) return 22; // EINVAL
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    return pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-}
-
 void clinux_name_thread(const char *name) {
     char fitting[16] = {0};
     for (int i = 0; i < 15 && name[i]; i++) fitting[i] = name[i];

@@ -70,18 +70,6 @@ package struct Consumer: ~Copyable {
     /// owner.
     package mutating func stop(_ partition: Int32) { reader.stop(partition) }
 
-    /// How many partitions the topic has; `.unknownTopic` if there is no such topic.
-    package func partitionCount(within duration: Duration) throws(KafkaLogError) -> Int32 {
-        try reader.partitionCount(within: duration)
-    }
-
-    /// Where the logs of these partitions begin and end, in their order.
-    package func watermarks(
-        of partitions: [Int32], within duration: Duration
-    ) throws(KafkaLogError) -> [Watermarks] {
-        try reader.watermarks(of: partitions, within: duration)
-    }
-
     /// The end of a started partition's log as the last fetch told it, nil before the first.
     package func lastKnownEnd(of partition: Int32) -> Int64? { reader.lastKnownEnd(of: partition) }
 

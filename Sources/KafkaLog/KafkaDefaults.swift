@@ -137,7 +137,7 @@ extension KafkaDefault {
             "check.crcs", "true", readers,
             "a record damaged on the way or on a disk is an error and not an event"),
         KafkaDefault(
-            "topic.metadata.refresh.interval.ms", "60000", readers,
+            "topic.metadata.refresh.interval.ms", "60000", consumers,
             "how soon a change of the partition count is seen"),
     ]
 

@@ -104,16 +104,27 @@ package struct QueryClient: ~Copyable {
     }
 
     private mutating func push(_ user: UserID) throws(RedisLinkError) {
-        if partitionCount == nil {
+        if partitionCount == nil { partitionCount = try storedPartitionCount() }
+        let list =
+            partitionCount.map { count in
+                keys.partition(Partitioning.partition(of: user, count: count).rawValue).requests
+            } ?? keys.requests
+        let request = request
+        do throws(RedisLinkError) {
+            // The bytes of bytes hold no padding.
+            _ = try redis.call { unsafe $0.pushRequest(request.span.bytes, to: list) }
+        } catch {
+            throw error.naming(list)
+        }
+    }
+
+    private mutating func storedPartitionCount() throws(RedisLinkError) -> Int32? {
+        do throws(RedisLinkError) {
             let stored = try redis.call("HGET", keys.meta, "partitions").decimal
-            partitionCount = stored.flatMap { Int32(exactly: $0) }.flatMap { $0 > 0 ? $0 : nil }
+            return stored.flatMap { Int32(exactly: $0) }.flatMap { $0 > 0 ? $0 : nil }
+        } catch {
+            throw error.naming(keys.meta)
         }
-        let list = partitionCount.map { count in
-            keys.partition(Partitioning.partition(of: user, count: count).rawValue).requests
-        }
-        let (request, everybody) = (request, keys.requests)
-        // The bytes of bytes hold no padding.
-        _ = try redis.call { unsafe $0.pushRequest(request.span.bytes, to: list ?? everybody) }
     }
 
     private mutating func answer(

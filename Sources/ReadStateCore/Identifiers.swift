@@ -5,12 +5,14 @@
 /// A user, 1 to 2^63-1.
 package struct UserID: Hashable, Sendable {
     package let rawValue: UInt64
+    @inlinable
     package init(_ rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 /// A channel (a thread is a channel of its own), 1 to 2^63-1.
 package struct ChannelID: Hashable, Comparable, Sendable {
     package let rawValue: UInt64
+    @inlinable
     package init(_ rawValue: UInt64) { self.rawValue = rawValue }
     package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
@@ -19,6 +21,7 @@ package struct ChannelID: Hashable, Comparable, Sendable {
 /// 1 to 2^63-1; 0 stands for "none".
 package struct MessageID: Hashable, Comparable, Sendable {
     package let rawValue: UInt64
+    @inlinable
     package init(_ rawValue: UInt64) { self.rawValue = rawValue }
     package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
     package static let none = MessageID(0)

@@ -165,7 +165,7 @@ extension ReadState {
     }
 
     /// Lets ids out until the window fits: plain ones before mentions, oldest first.
-    private mutating func trim(to limit: Int) {
+    package mutating func trim(to limit: Int) {
         while window.count > limit {
             let index = window.firstIndex { !$0.mention } ?? 0
             // A snapshot may claim up to 2^32-1 older messages; that many stay that many.

@@ -58,13 +58,13 @@ package struct ReadState: Hashable, Sendable {
     package mutating func reset() {
         lastRead = .none
         lastMessage = .none
-        window.removeAll(keepingCapacity: true)
+        if !window.isEmpty { window.removeAll(keepingCapacity: true) }
         older = 0
         olderMentions = 0
         exact = true
         rewindOp = .none
         ownID = .none
-        removed.removeAll(keepingCapacity: true)
+        if !removed.isEmpty { removed.removeAll(keepingCapacity: true) }
         left = false
     }
 }

@@ -44,6 +44,17 @@ package struct Query: Hashable, Sendable {
         self.minOffset = minOffset
         self.question = question
     }
+
+    /// How many milliseconds from `unixMilliseconds` on the asker waits, below 0 where the deadline
+    /// has passed; nil if it said nothing. A deadline is any 64-bit number: what is further away
+    /// than a century is cut to one, so that what is reckoned with it does not overflow.
+    package func patience(at unixMilliseconds: Int64) -> Int64? {
+        if deadlineUnixMilliseconds == 0 { return nil }
+        let century: Int64 = 100 * 366 * 86_400_000
+        let left = deadlineUnixMilliseconds.subtractingReportingOverflow(unixMilliseconds)
+        // Only a number below 0 has the moment we live in overflow.
+        return left.overflow ? -century : min(max(left.partialValue, -century), century)
+    }
 }
 
 /// Why a request is dropped with nothing but a count. The raw values are labels of the metric.

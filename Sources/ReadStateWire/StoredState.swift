@@ -111,9 +111,24 @@ package enum StoredState {
         }
         state.lastRead = MessageID(lastRead)
         state.lastMessage = MessageID(newest &+ UInt64(bitPattern: messageAhead))
-        let ids = [state.lastRead, state.lastMessage, state.rewindOp, state.ownID]
-        let sound = !reader.isMalformed && ids.allSatisfy { $0.rawValue <= largestID }
-        return sound ? nil : .corrupt
+        return !reader.isMalformed && isSound(state) ? nil : .corrupt
+    }
+
+    /// Whether a rule can lead to a state as far as the cache relies on it: ids are ids, a window's
+    /// newest is known, mentions are among the older ones, and of a channel that was left nothing
+    /// else is known.
+    private static func isSound(_ state: borrowing ReadState) -> Bool {
+        let isLimited =
+            state.lastRead.rawValue <= largestID && state.lastMessage.rawValue <= largestID
+            && state.rewindOp.rawValue <= largestID && state.ownID.rawValue <= largestID
+        let newest = state.window.last?.id ?? .none
+        guard isLimited, newest <= state.lastMessage, state.olderMentions <= state.older else {
+            return false
+        }
+        if !state.left { return true }
+        var nothing = ReadState()
+        nothing.left = true
+        return state == nothing
     }
 
     /// The newest id of the window; nil if it is not one.

@@ -18,7 +18,7 @@ package struct StoredUser: Hashable, Sendable {
         ProtobufWriter.presentVarint(2, UInt64(bitPattern: appliedOffset.rawValue), into: &bytes)
     }
 
-    /// As strict as `StoredState.decode`; there must be an offset, of 0 or more.
+    /// As strict as `StoredState.decode`; there must be an offset, of 0 or more, and one behind it.
     package mutating func decode(_ bytes: RawSpan) -> StoredProblem? {
         var offset: Int64 = -1
         var previousNumber: UInt32 = 0
@@ -33,7 +33,7 @@ package struct StoredUser: Hashable, Sendable {
             default: return tag.number > 2 ? .unknownVersion : .corrupt
             }
         }
-        if reader.isMalformed || offset < 0 { return .corrupt }
+        if reader.isMalformed || offset < 0 || offset == .max { return .corrupt }
         appliedOffset = Offset(offset)
         return nil
     }

@@ -30,21 +30,21 @@ package struct ClaimReply: Hashable, Sendable {
         if let error = reply.error() { throw error }
         guard reply.count == 5 else { throw .unexpected("a claim", reply) }
         token = try .read(reply[0])
-        number = try Self.number(reply[1], "number") ?? 0
-        let offset = try Self.number(reply[2], "offset")
-        guard offset ?? 0 <= UInt64(Int64.max),
-            let fingerprint = Fingerprint.parse(reply[3].bytes)
-        else { throw Self.corrupt("offset or fingerprint") }
-        self.offset = offset.map { Int64($0) }
+        number = UInt64(try Self.number(reply[1], "number") ?? 0)
+        offset = try Self.number(reply[2], "offset")
+        guard let fingerprint = Fingerprint.parse(reply[3].bytes) else {
+            throw Self.corrupt("fingerprint")
+        }
         self.fingerprint = fingerprint
         owner = reply[4].isNull ? nil : reply[4].text
     }
 
+    /// Below 2^63, so that there is always a next one.
     private static func number(
         _ reply: Reply, _ field: String
-    ) throws(RedisLinkError) -> UInt64? {
+    ) throws(RedisLinkError) -> Int64? {
         if reply.isNull { return nil }
-        guard let number = reply.decimal else { throw corrupt(field) }
+        guard let number = reply.decimal.flatMap(Int64.init(exactly:)) else { throw corrupt(field) }
         return number
     }
 

@@ -12,7 +12,7 @@ package struct Meta: Hashable, Sendable {
     package var format: UInt64
     package var topic: String
     package var partitions: UInt64
-    /// 1 at first; one more after each rebuild.
+    /// 1 at first; one more after each rebuild; below 2^31.
     package var generation: UInt64
 
     package init(format: UInt64, topic: String, partitions: UInt64, generation: UInt64 = 1) {
@@ -27,7 +27,8 @@ package struct Meta: Hashable, Sendable {
         if let error = reply.error() { throw error }
         guard reply.count == 4 else { throw .unexpected("meta", reply) }
         guard let format = reply[0].decimal, reply[1].kind == .string,
-            let partitions = reply[2].decimal, let generation = reply[3].decimal, generation > 0
+            let partitions = reply[2].decimal, let generation = reply[3].decimal,
+            (1...UInt64(Int32.max)).contains(generation)
         else {
             throw RedisLinkError(
                 .request, .corrupt, "this is not the meta hash of a read-states namespace")

@@ -84,10 +84,10 @@ package struct RedisLinkError: Error, Hashable, Sendable {
         kind == .scriptMissing || kind == .readOnly || kind == .authentication
     }
 
-    /// The same failure, naming the key that it was about.
+    /// The same failure, naming the key that it was about, if it does not name one.
     package func naming(_ key: String) -> RedisLinkError {
         var named = self
-        named.key = key
+        named.key = self.key ?? key
         return named
     }
 

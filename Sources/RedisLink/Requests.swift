@@ -38,12 +38,6 @@ extension RespWriter {
         argument(list)
     }
 
-    /// Puts all popped requests back as they were.
-    package mutating func pushBack(_ popped: PoppedRequests) {
-        beginPushBack(to: popped.list.text, count: popped.count)
-        for index in (0..<popped.count).reversed() { argument(popped[index]) }
-    }
-
     /// Puts a request at the end of a list: that of its partition.
     package mutating func pushRequest(_ request: RawSpan, to list: String) {
         command(arguments: 3)

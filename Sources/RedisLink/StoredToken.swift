@@ -13,11 +13,6 @@ package struct StoredToken: Hashable, Sendable {
         self.low = low
     }
 
-    /// A fresh token.
-    package init(using generator: inout some RandomNumberGenerator) {
-        self.init(high: generator.next(), low: generator.next())
-    }
-
     /// Reads a stored token; nil where there is none.
     static func read(_ reply: Reply) throws(RedisLinkError) -> StoredToken? {
         if reply.isNull { return nil }

@@ -2,7 +2,7 @@
 
 import Glibc
 
-/// A child process; it is told to end when its owner lets it go.
+/// A child process; it is ended when its owner lets it go.
 struct ChildProcess: ~Copyable {
     private let id: pid_t
     private var exit: Int32?
@@ -20,16 +20,30 @@ struct ChildProcess: ~Copyable {
                 &actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
             unsafe posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
         }
+        // The demo waits for signals, a child is to be ended by them.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
         // Freed here, after the call that copies them.
         defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }
         // Null-terminated, as the call wants it; `environ` is not changed by this program.
-        let code = unsafe posix_spawnp(&id, words[0], &actions, nil, &arguments, environ)
+        let code = unsafe posix_spawnp(
+            &id, words[0], &actions, &attributes, &arguments, environ)
         guard code == 0 else { return nil }
         self.id = id
     }
 
-    deinit { if exit == nil { kill(id, SIGTERM) } }
+    deinit {
+        guard exit == nil else { return }
+        kill(id, SIGTERM)
+        // Nobody asks how it ended.
+        waitpid(id, nil, 0)
+    }
 
     /// Whether it runs still.
     mutating func isRunning() -> Bool {

@@ -1,7 +1,7 @@
 // `readstates demo`: the main job, seen from outside. A broker (librdkafka's mock cluster, in a
 // process of its own), a throwaway Redis and a worker are started in a temporary folder; then the
 // demo runs the program's own commands, showing each as a person would type it, and ends everything
-// again.
+// again, also where it is told to end itself.
 
 import Glibc
 import ReadStateCore
@@ -10,8 +10,8 @@ import ReadStateWire
 import RedisLink
 
 func runDemo() -> ExitCode {
-    guard let demo = Demo() else {
-        printError("no temporary folder: \(errorText(errno))")
+    guard let signals = try? SignalWaiter(), let demo = Demo(signals) else {
+        printError("no signals or no temporary folder: \(errorText(errno))")
         return .failed
     }
     do throws(DemoFailure) {
@@ -19,7 +19,12 @@ func runDemo() -> ExitCode {
         demo.removeFolder()
         return .done
     } catch {
-        printError("\(error.reason); what was said is in \(demo.folder)")
+        if error.isInterruption {
+            demo.removeFolder()
+            printError(error.reason)
+        } else {
+            printError("\(error.reason); what was said is in \(demo.folder)")
+        }
         return error.code
     }
 }
@@ -28,23 +33,28 @@ func runDemo() -> ExitCode {
 private struct DemoFailure: Error {
     var code = ExitCode.failed
     var reason: String
+    /// It was told to end.
+    var isInterruption = false
 }
 
-private struct Demo {
+private struct Demo: ~Copyable {
+    /// Read where something is waited for.
+    private let signals: SignalWaiter
     /// Ours alone, removed at the end.
     let folder: String
     private var redis: String { "unix://\(folder)/redis.sock" }
     private var program: String { "/proc/self/exe" }
 
-    init?() {
+    init?(_ signals: consuming SignalWaiter) {
         var path = Array("/tmp/readstates-demo-XXXXXX".utf8CString)
         // The array is writable and ends with a zero; the call changes the last six letters.
         guard unsafe mkdtemp(&path) != nil else { return nil }
         folder = String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        self.signals = signals
     }
 
     func run() throws(DemoFailure) {
-        say("A throwaway Redis, an embedded broker with a topic of 4 partitions, a worker:")
+        say("A throwaway Redis, a broker with a topic of 4 partitions and a worker are started.")
         var redisServer = try startRedis()
         var broker = try start("broker", [program, "embedded-broker"])
         let kafka = try waitForBroker(&broker)
@@ -124,10 +134,19 @@ private struct Demo {
     ) throws(DemoFailure) {
         for _ in 0..<300 {
             if isThere() { return }
+            try pause()
             guard child.isRunning() else { throw DemoFailure(reason: "\(what) ended") }
-            usleep(100_000)
         }
         throw DemoFailure(reason: "\(what) was not ready in 30 s")
+    }
+
+    private func pause() throws(DemoFailure) {
+        try end(on: signals.wait(timeoutMilliseconds: 100))
+    }
+
+    private func end(on signal: SignalWaiter.Signal?) throws(DemoFailure) {
+        guard let signal else { return }
+        throw DemoFailure(reason: "ended by \(signal.rawValue)", isInterruption: true)
     }
 }
 
@@ -160,23 +179,24 @@ extension Demo {
             throw DemoFailure(reason: "the program cannot start itself")
         }
         let code = child.wait()
+        try end(on: signals.take())
         guard code == 0 else { throw DemoFailure(reason: "that command ended with \(code)") }
     }
 
     /// What the user's hash holds, as soon as it holds what was published.
     private func showStored() throws(DemoFailure) {
-        do {
-            let keys = try Keys(namespace: "readstates")
-            let number = Partitioning.partition(of: UserID(7), count: 4).rawValue
-            let key = keys.partition(number).user(7)
-            var client = try BlockingRedis(RedisAddress(parsing: redis))
-            for _ in 0..<300 {
+        for _ in 0..<300 {
+            do throws(RedisLinkError) {
+                let keys = try Keys(namespace: "readstates")
+                let number = Partitioning.partition(of: UserID(7), count: 4).rawValue
+                let key = keys.partition(number).user(7)
+                var client = try BlockingRedis(RedisAddress(parsing: redis))
                 let fields = try client.call("HGETALL", key).copy().elements ?? []
                 if fields.count == 6 { return show(fields, of: key) }
-                usleep(100_000)
+            } catch {
+                throw DemoFailure(reason: "\(error)")
             }
-        } catch {
-            throw DemoFailure(reason: "\(error)")
+            try pause()
         }
         throw DemoFailure(reason: "nothing was committed in 30 s")
     }

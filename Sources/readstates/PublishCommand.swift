@@ -66,7 +66,14 @@ func encoding(_ settings: Settings) -> Encoding {
 
 /// Prints what Kafka has to say meanwhile: brokers away, and the like.
 func report(_ publisher: inout Publisher) {
-    for notice in publisher.takeNotices() { printError("\(notice)") }
+    for notice in publisher.takeNotices() {
+        switch notice {
+        case .error(let error): printError("\(error)")
+        // librdkafka tells this one as an error too.
+        case .log(_, "FAIL", _), .statistics: break
+        case .log(_, _, let text): printError("kafka: \(text)")
+        }
+    }
 }
 
 /// How many, and where to.

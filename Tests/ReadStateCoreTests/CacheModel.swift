@@ -232,12 +232,14 @@ struct CacheModel: ~Copyable {
         if cache.isAhead(slot) { ahead.insert(user) } else { ahead.remove(user) }
     }
 
-    /// Somebody's states leave the cache and come back from a store.
+    /// Somebody's states leave the cache and come back from a store, perhaps from the hands of a
+    /// worker whose windows are of another size.
     private mutating func loadSomeone() {
         let user = UserID(UInt64(1 + random.below(mix.users)))
         guard let slot = cache.find(user), !committing.contains(user), !isDirty(user) else {
             return
         }
+        if random.chance(30) { liveElsewhere(user, window: [0, 2, 50, 1000][random.below(4)]) }
         let stored = states.users[user] ?? [:]
         cache.remove(slot)
         forget(user)
@@ -246,10 +248,22 @@ struct CacheModel: ~Copyable {
         if random.chance(50) { cache.reserve(stored.count, at: back) }
         for (channel, state) in stored {
             cache.load(state, channel: channel, into: back)
-            states.put(state, user, channel)
+            var fitting = state
+            fitting.trim(to: states.window)
+            states.put(fitting, user, channel)
         }
         compareStates(of: user, at: back, "a load")
         expect(cache.changedStateCount(back) == 0, "what was loaded did not change")
+    }
+
+    private mutating func liveElsewhere(_ user: UserID, window: Int) {
+        let ours = states.window
+        states.window = window
+        for _ in 0..<60 {
+            let event = mix.next()
+            if event.user == user { _ = states.apply(event, entries: mix.entries) }
+        }
+        states.window = ours
     }
 
     private mutating func removeAll() {

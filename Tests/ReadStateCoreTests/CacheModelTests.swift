@@ -128,6 +128,32 @@ import Testing
         cache.checkInvariants()
     }
 
+    @Test func aSmallerWindowHoldsWhatWasStoredWithALargerOne() {
+        // After a restart with smaller windows, states come back with larger ones: they are cut as
+        // an event would cut them, nothing is counted less, and they stay within the limit.
+        var cache = ReadStateCache(window: 32)
+        let (user, channel) = (UserID(7), ChannelID(9))
+        let entries: [Entry] = []
+        var state = ReadState()
+        func event(_ id: UInt64) -> Event {
+            Event(
+                offset: .zero, user: user, channel: channel, op: .none,
+                kind: .messageSent(MessageID(id), mention: id % 7 == 0, own: false))
+        }
+        for id in 1...40 as ClosedRange<UInt64> {
+            _ = state.apply(event(id), entries: entries.span, window: 1000)
+        }
+        let slot = cache.insert(user)
+        cache.load(state, channel: channel, into: slot)
+        for id in 41...2000 as ClosedRange<UInt64> {
+            var held = ReadState()
+            cache.forEachState(at: slot) { held = copy $1 }
+            #expect(held.window.count <= 32 && held.exact)
+            #expect(held.unreadCount == Int(id) - 1 && held.mentionCount == (Int(id) - 1) / 7)
+            _ = cache.apply(event(id), entries: entries.span, to: slot)
+        }
+    }
+
     @Test func theIndexGrowsWhileItIsUsed() {
         // Users come and go while the index moves to larger tables; all that stay are found.
         var random = SeededNumbers(seed: 4)

@@ -112,7 +112,8 @@ import Testing
         }
     }
 
-    /// Stored states and users: what is read is written and read the same again.
+    /// Stored states and users: what is read is written and read the same again, and a cache holds
+    /// it to the last field.
     @Test func storedForms() throws {
         let seeds = try Example.all("stored-").map(\.protobuf)
         try fuzz("stored", seeds) { input in
@@ -123,6 +124,12 @@ import Testing
                 var again = ReadState()
                 let problem = StoredState.decode(bytes.span.bytes, into: &again)
                 if problem != nil || again != state { return "\(state) became \(again)" }
+                var cache = ReadStateCache(window: 1000)
+                let slot = cache.insert(UserID(7))
+                cache.load(state, channel: ChannelID(9), into: slot)
+                cache.forEachState(at: slot) { again = copy $1 }
+                cache.checkInvariants()
+                if again != state { return "\(state) is held as \(again)" }
             }
             var user = StoredUser(appliedOffset: .zero)
             if user.decode(input.span.bytes) == nil {

@@ -108,6 +108,32 @@ import Testing
         expect(decode(start + "\"deadline_unix_ms\":\"x\"," + rest), .badRequest)
     }
 
+    /// A deadline may be any number: one that has passed is below 0, one that never comes far away,
+    /// and neither overflows whatever time it is.
+    @Test(arguments: [
+        "0", "1", "-1", "1795328400000", "\"9223372036854775807\"", "\"-9223372036854775807\"",
+    ])
+    func patience(_ deadline: String) throws {
+        let rest = "\"deadline_unix_ms\":\(deadline),\"totals\":{\"user_id\":\"7\"}}"
+        guard case .query(var query) = decode(start + rest) else {
+            Issue.record("no query")
+            return
+        }
+        func check() {
+            for now in [Int64(0), 1_795_328_400_001] {
+                guard let patience = query.patience(at: now) else {
+                    #expect(query.deadlineUnixMilliseconds == 0)
+                    continue
+                }
+                #expect(patience.signum() == (query.deadlineUnixMilliseconds > now ? 1 : -1))
+                #expect(patience.magnitude < 1 << 42)
+            }
+        }
+        check()
+        if query.deadlineUnixMilliseconds != 0 { query.deadlineUnixMilliseconds = .min }
+        check()
+    }
+
     /// Whatever is wrong with a request that tells where to reply to, it is answered.
     @Test(arguments: [
         "}", "\"get\":{}}", "\"get\":{\"user_id\":\"7\"}}", "\"get\":{\"channel_id\":\"7\"}}",

@@ -21,6 +21,10 @@ import Testing
 
     private func randomState(_ numbers: inout SeededNumbers) -> ReadState {
         var state = ReadState()
+        if numbers.chance(30) {
+            state.left = true
+            return state
+        }
         func id() -> MessageID { MessageID(numbers.chance(3) ? 0 : numbers.id()) }
         state.lastRead = id()
         state.lastMessage = numbers.chance(2) ? state.lastRead : id()
@@ -31,15 +35,15 @@ import Testing
             if last > UInt64(Int64.max) { break }
             state.window.append(UnreadMessage(MessageID(last), mention: numbers.chance(3)))
         }
+        state.lastMessage = max(state.lastMessage, state.window.last?.id ?? .none)
         if numbers.chance(2) { state.older = UInt32(truncatingIfNeeded: numbers.next()) }
-        if numbers.chance(2) { state.olderMentions = UInt32(numbers.below(300)) }
+        if numbers.chance(2) { state.olderMentions = min(state.older, 300) }
         state.exact = numbers.chance(2)
         state.rewindOp = id()
         state.ownID = id()
         for _ in 0..<numbers.below(ReadState.removedLimit + 1) {
             state.removed.append(MessageID(numbers.id()))
         }
-        state.left = numbers.chance(4)
         return state
     }
 
@@ -120,14 +124,18 @@ import Testing
             [0x52, 1, 1],
             [0x52, 9, 2, 2, 2, 2, 2, 2, 2, 2, 2],  // removed: nine of them
             [0x58, 1, 0x58],
+            [0x1a, 1, 4, 0x20, 1],  // a window's newest id above the last message
+            [0x30, 1], [0x28, 1, 0x30, 2],  // more mentions than older ones
+            [0x20, 2, 0x58, 1], [0x38, 1, 0x58, 1],  // left, and something else
         ] as [[UInt8]])
     func corrupt(_ bytes: [UInt8]) {
         #expect(decode(bytes) == (.corrupt, ReadState()))
     }
 
-    /// A user's applied offset survives; without one, or below 0, the field is corrupt.
+    /// A user's applied offset survives; without one, below 0, or with none behind it, the field is
+    /// corrupt.
     @Test func storedUser() {
-        for offset in [0, 1, 127, 128, Int64.max] {
+        for offset in [0, 1, 127, 128, Int64.max - 1] {
             var bytes: [UInt8] = []
             StoredUser(appliedOffset: Offset(offset)).encode(into: &bytes)
             var user = StoredUser(appliedOffset: Offset(-5))
@@ -139,6 +147,7 @@ import Testing
             ([0x10, 1, 0x10, 1], .corrupt), ([0x08, 1, 0x10, 1], .unknownVersion),
             ([0x10, 1, 0x18, 1], .unknownVersion),
             ([0x10] + [UInt8](repeating: 0xff, count: 9) + [1], .corrupt),
+            ([0x10] + [UInt8](repeating: 0xff, count: 8) + [0x7f], .corrupt),
         ] as [([UInt8], StoredProblem)] {
             var user = StoredUser(appliedOffset: Offset(5))
             let problem = user.decode(bytes.span.bytes)

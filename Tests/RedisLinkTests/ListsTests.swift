@@ -49,7 +49,10 @@ struct ListsTests {
                 Issue.record("nothing popped")
                 return
             }
-            other.connection.output.pushBack(popped)
+            other.connection.output.beginPushBack(to: "a", count: popped.count)
+            for index in (0..<popped.count).reversed() {
+                other.connection.output.argument(popped[index])
+            }
         }
         let length = try other.replies(1)
         #expect(length == [.integer(4)])
@@ -176,6 +179,11 @@ struct ListsTests {
         #expect(mine.differences(from: stored).isEmpty)
         let other = Meta(format: 2, topic: "other", partitions: 8)
         #expect(other.differences(from: stored).count == 3)
+        for generation in ["0", "18446744073709551615"] {
+            try server.cli("HSET", keys.meta, "generation", generation)
+            let kind = #expect(throws: RedisLinkError.self) { try ask(mine) }?.kind
+            #expect(kind == .corrupt)
+        }
         try server.cli("HDEL", keys.meta, "topic")
         let kind = #expect(throws: RedisLinkError.self) { try ask(mine) }?.kind
         #expect(kind == .corrupt)

@@ -282,9 +282,16 @@ struct ProtocolTests {
         sendLoad([1])
         let kind = #expect(throws: RedisLinkError.self) { try loadOnce() }?.kind
         #expect(kind == .wrongType)
-        try server.cli("HSET", keys.position, "offset", "-5")
-        let claimed = #expect(throws: RedisLinkError.self) { try claim(other) }?.kind
-        #expect(claimed == .corrupt)
+        for (field, value) in [
+            ("offset", "-5"), ("offset", "9223372036854775808"), ("number", "18446744073709551615"),
+            ("fingerprint", "7"),
+        ] {
+            try server.cli("COPY", keys.position, "kept", "REPLACE")
+            try server.cli("HSET", keys.position, field, value)
+            let claimed = #expect(throws: RedisLinkError.self) { try claim(other) }?.kind
+            #expect(claimed == .corrupt, "\(field) \(value)")
+            try server.cli("COPY", "kept", keys.position, "REPLACE")
+        }
         try server.cli("HSET", keys.position, "token", "me")
         sendLoad([2])
         let token = #expect(throws: RedisLinkError.self) { try loadOnce() }?.kind

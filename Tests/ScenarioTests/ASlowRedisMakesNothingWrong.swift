@@ -17,10 +17,11 @@ import Testing
         try scenario.publish(lines.prefix(10_000), as: "protobuf")
         try scenario.expectAnswers()
         proxy.delayReplies(by: .seconds(2))
-        let commits = try worker.metrics().sum("readstates_commit_seconds_count")
+        let seconds = try worker.metrics().sum("readstates_commit_seconds_sum")
         try scenario.publish(lines.dropFirst(10_000).prefix(10_000), as: "protobuf")
+        // How many commits there are is a matter of the machine's speed; each partition has one.
         try worker.waitForMetrics("slow commits") {
-            $0.sum("readstates_commit_seconds_count") > commits + 10
+            $0.sum("readstates_commit_seconds_sum") > seconds + 6
         }
         #expect(try worker.get("/readyz")?.status == 200)
         #expect(!worker.process.errors.contains("redis_connection_broken"))

@@ -51,18 +51,27 @@ import Testing
         #expect(second.process.errors.contains("belongs to topic scenario-identity"))
         try scenario.expectStored()
 
-        let kafka = try KafkaServer.shared()
-        let altered = try kafka.run(
-            tool: "kafka-topics.sh",
-            [
-                "--bootstrap-server", kafka.bootstrap, "--alter", "--topic", scenario.topic,
-                "--partitions", "5",
-            ])
-        try #require(altered.succeeded, "\(altered)")
+        try scenario.addPartitions(upTo: 5)
         let third = try scenario.run([])
         #expect(third.ending == .exit(3))
         #expect(third.errors.contains("made for 4 partitions, the topic has 5"))
         try scenario.expectStored()
+    }
+
+    /// A topic that gets a further partition under a running worker: keys are hashed to other
+    /// partitions from then on. None of the new one's records is taken for misrouted.
+    @Test(.enabled(if: KafkaServer.isAvailable))
+    func furtherPartitions() throws {
+        let scenario = try Scenario("growing")
+        try scenario.publish(TraceSlice.lines().prefix(2_000))
+        let worker = try scenario.start([
+            "--kafka-property", "topic.metadata.refresh.interval.ms=1000",
+        ])
+        try scenario.expectAnswers()
+        try scenario.addPartitions(upTo: 5)
+        #expect(try worker.process.wait() == .exit(3))
+        #expect(worker.process.errors.contains("made for 4 partitions, the topic has more"))
+        #expect(try !scenario.redis.keys().contains { $0.hasPrefix("{growing:4}") })
     }
 
     /// A topic of the same name, made again, with as many records as before.
@@ -106,5 +115,18 @@ import Testing
         let window = try scenario.run(["--window", "1001"])
         #expect(window.ending == .exit(2))
         #expect(window.errors.contains("window"))
+    }
+}
+
+extension Scenario {
+    /// Has the topic on the shared Kafka hold more partitions than it was made with.
+    fileprivate func addPartitions(upTo count: Int) throws {
+        let altered = try KafkaServer.shared().run(
+            tool: "kafka-topics.sh",
+            [
+                "--bootstrap-server", bootstrap, "--alter", "--topic", topic, "--partitions",
+                "\(count)",
+            ])
+        try #require(altered.succeeded, "\(altered)")
     }
 }

@@ -164,6 +164,9 @@ import Testing
 
         try asker.push(
             #"{"id":"dropped","reply_to":"r","deadline_unix_ms":1,\#(get)}"#, to: list)
+        try asker.push(
+            #"{"id":"dropped","reply_to":"r","deadline_unix_ms":"-9223372036854775807",\#(get)}"#,
+            to: list)
         // Asked before it is written, answered after.
         try asker.push(#"{"id":"own","reply_to":"r","min_offset":\#(next),\#(get)}"#, to: list)
         try scenario.publish([Self.event(9, #""message_sent":{"message_id":"200"}"#)])
@@ -175,7 +178,7 @@ import Testing
         let late = try JSON(asker.pop("late"))
         #expect(late.errorCode == "behind", "\(late)")
         try worker.waitForMetrics("counts of late requests") {
-            $0.sum("readstates_requests_expired_total") == 1
+            $0.sum("readstates_requests_expired_total") == 2
                 && $0.sum("readstates_requests_behind_total") == 2
         }
         try finish(scenario, worker)
@@ -249,6 +252,50 @@ import Testing
         #expect(try asker.call("TTL", "lasting").integer == -1)
         for target in own { #expect(try asker.call("TTL", target).integer! < 0, "\(target)") }
         #expect(try asker.call("EXISTS", "{foreign:99}:anything").integer == 0)
+        try finish(scenario, worker)
+    }
+
+    /// More requests than may wait are told so at once; those that wait are answered in their time.
+    @Test func tooMany() throws {
+        let scenario = try Scenario("too-many", on: Self.broker)
+        try scenario.publish(Self.events)
+        let worker = try scenario.start(["--request-limit", "2", "--shards", "1"])
+        try scenario.expectAnswers()
+        var asker = try Asker(scenario)
+        let home = scenario.partition(of: Self.user)
+        let next = scenario.ends[home]! + 1
+        for id in 1...4 {
+            try asker.push(
+                #"{"id":"\#(id)","reply_to":"r","min_offset":\#(next),"totals":{"user_id":"7"}}"#,
+                to: scenario.requests(home))
+        }
+        for id in ["3", "4"] {
+            let reply = try JSON(asker.pop("r"))
+            #expect(reply[text: "id"] == id && reply.errorCode == "unavailable", "\(reply)")
+        }
+        try scenario.publish([Self.event(9, #""message_sent":{"message_id":"200"}"#)])
+        for _ in 1...2 { #expect(try JSON(asker.pop("r"))[flag: "ok"] == true) }
+        try finish(scenario, worker)
+    }
+
+    /// A list of requests that somebody made a key of another kind is told once a second, not as
+    /// fast as it can be tried; once it is gone, requests are answered again.
+    @Test func fromAKeyThatIsNoList() throws {
+        let (scenario, worker) = try begin("no-list")
+        var asker = try Asker(scenario)
+        let list = scenario.requests(scenario.partition(of: Self.user))
+        _ = try asker.call("SET", list, "text")
+        func failures() -> [Substring] {
+            worker.process.errors.split(separator: "\n").filter { $0.contains("requests_failed") }
+        }
+        try waitUntil("attempts in three seconds") {
+            Set(failures().map { $0.prefix("time=2026-11-22T18:55:15".count) }).count >= 3
+        }
+        #expect(failures().count < 100)
+        _ = try asker.call("DEL", list)
+        let totals = try asker.ask(
+            #"{"id":"1","reply_to":"r","totals":{"user_id":"7"}}"#, of: list, at: "r")
+        #expect(totals[flag: "ok"] == true)
         try finish(scenario, worker)
     }
 

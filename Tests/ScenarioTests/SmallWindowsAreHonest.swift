@@ -36,4 +36,24 @@ import Testing
         #expect(inexact < scenario.fold.all.count / 2)
         #expect(try worker.stop() == .exit(0))
     }
+
+    /// A worker that is started with smaller windows than the one before, and the other way round.
+    @Test func otherWindowsThanBefore() throws {
+        let scenario = try Scenario("other-windows", on: Self.broker)
+        for (round, window) in ["1000", "8", "1000", "0", "32"].enumerated() {
+            let first = 100 * (round + 1)
+            try scenario.publish(Self.backlogs)
+            try scenario.publish(
+                (1...8).flatMap { user in
+                    (first...first + 40).map { id in
+                        #"{"user_id":"\#(user)","channel_id":"9","#
+                            + #""message_sent":{"message_id":"\#(id)"}}"#
+                    }
+                })
+            let worker = try scenario.start(["--window", window, "--cache-states", "3"])
+            let inexact = try scenario.expectAnswers(judge: Comparison.isEqualOrBound)
+            #expect(round > 0 || inexact == 0)
+            #expect(try worker.stop() == .exit(0))
+        }
+    }
 }

@@ -38,20 +38,10 @@ import Testing
         }
     }
 
-    /// A placeholder goes when its target has a real file, and all go before there is a README.
-    @Test func noPlaceholders() throws {
-        let files = try Self.repository.get()
-        let isFinished = files.contains { $0.path == "README.md" }
-        for file in files where file.name.hasPrefix("Placeholder") {
-            let others = files.filter { $0.target == file.target && $0.isSwift }
-            #expect(others.count == 1 && !isFinished, "\(file.path) is no longer needed")
-        }
-    }
-
     /// The README's table names every target under Sources.
     @Test func theReadmeNamesEveryTarget() throws {
         let files = try Self.repository.get()
-        guard let readme = files.first(where: { $0.path == "README.md" }) else { return }
+        let readme = try #require(files.first { $0.path == "README.md" })
         let table = readme.lines.filter { $0.hasPrefix("|") }.joined(separator: "\n")
         for target in Set(files.filter(\.isShipped).compactMap(\.target)) {
             #expect(table.contains("`\(target)`"), "README.md does not tell what \(target) is")

@@ -4,10 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 
-// Pins the calling thread to a core; 0 or an errno value.
-int clinux_pin_thread(int cpu);
 // Names the calling thread as `top -H` shows it, at most 15 bytes.
 void clinux_name_thread(const char *name);
 // How many cores this process may run on, at least 1.

@@ -19,7 +19,8 @@ extension ReadStateCache {
         let outcome: Outcome
         switch event.kind {
         case .messageSent(let id, let mention, let own):
-            outcome = send(id.rawValue, mention, own, at: place, of: slot)
+            outcome = send(
+                id.rawValue, mention, own, in: event.channel.rawValue, at: place, of: slot)
         case .messageRead(let id):
             outcome = read(id.rawValue, at: place, of: slot)
         default:
@@ -32,9 +33,13 @@ extension ReadStateCache {
     /// The short way of a message, if there is one.
     @inline(__always)
     mutating func send(
-        _ id: UInt64, _ mention: Bool, _ own: Bool, at place: StatePlace?, of slot: UInt32
+        _ id: UInt64, _ mention: Bool, _ own: Bool, in channel: UInt64, at place: StatePlace?,
+        of slot: UInt32
     ) -> Outcome {
-        guard let place, window > 0 else { return .unclear }
+        guard window > 0 else { return .unclear }
+        guard let place else {
+            return own ? .unclear : sendFirst(id, mention, in: channel, of: slot)
+        }
         let state: PackedState = slab.load(at: place.value)
         let next: PackedState?
         if state.isExtended {
@@ -44,9 +49,18 @@ extension ReadStateCache {
         } else {
             next = state.sent(id, mention: mention) ?? sendSecond(id, mention, state, place, slot)
         }
-        guard let next else { return .unclear }
+        guard let next else { return !own && state.hasSeen(id) ? .unchanged : .unclear }
         replace(at: place, with: next)
         return .changed
+    }
+
+    /// A message in a channel that the user has no state of.
+    @inline(never)
+    private mutating func sendFirst(
+        _ id: UInt64, _ mention: Bool, in channel: UInt64, of slot: UInt32
+    ) -> Outcome {
+        guard let next = PackedState.fresh.sent(id, mention: mention) else { return .unclear }
+        return append(channel | Self.changedBit, next, to: slot) == nil ? .unchanged : .changed
     }
 
     /// The short way of a read, if there is one.
@@ -317,7 +331,7 @@ extension ReadStateCache {
         state.reset()
         if let place { unpack(slab.load(at: place.value), into: &state) }
         guard body(&state) else { return false }
-        guard let place = place ?? append(channel, to: slot) else { return false }
+        guard let place = place ?? append(channel, .fresh, to: slot) else { return false }
         // A default state is not stored, and a commit adds fields only: the whole hash is replaced.
         if state.isDefault { records[slot].set(UserRecord.Flag.rewrite, true) }
         store(state, at: place, of: slot, changed: true)
@@ -335,15 +349,22 @@ extension ReadStateCache {
         }
     }
 
-    /// Takes a state over from the store: not a change. Nothing if its user may not have more.
+    /// Takes a state over from the store: not a change, though a window that a worker with larger
+    /// ones left is cut to size. The user has none of the channel yet. Nothing if it may not have
+    /// more.
     package mutating func load(
         _ state: borrowing ReadState, channel: ChannelID, into slot: UserSlot
     ) {
-        guard
-            let place = locate(channel.rawValue, of: records[slot.rawValue])
-                ?? append(channel.rawValue, to: slot.rawValue)
-        else { return }
-        store(state, at: place, of: slot.rawValue, changed: false)
+        assert(locate(channel.rawValue, of: records[slot.rawValue]) == nil, "loaded once")
+        if state.window.count > window {
+            var fitting = copy state
+            fitting.trim(to: window)
+            load(fitting, channel: channel, into: slot)
+        } else if let short = PackedState(state) {
+            _ = append(channel.rawValue, short, to: slot.rawValue)
+        } else if let place = append(channel.rawValue, .fresh, to: slot.rawValue) {
+            store(state, at: place, of: slot.rawValue, changed: false)
+        }
     }
 
     /// Makes room for a number of states before they are loaded.

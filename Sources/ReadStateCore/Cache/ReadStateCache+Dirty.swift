@@ -82,7 +82,8 @@ extension ReadStateCache {
         records[user.rawValue].dirty = none
         giveBackDirtyEntry(place)
         records[user.rawValue].set(UserRecord.Flag.committing, true)
-        lookAheadOfCommits(from: dirtyHead)
+        // Those of leaving users do not follow the list.
+        if entry.older == none { lookAheadOfCommits(from: dirtyHead) }
         return Offset(entry.firstOffset)
     }
 

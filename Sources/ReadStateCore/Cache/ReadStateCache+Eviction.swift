@@ -71,6 +71,7 @@ extension ReadStateCache {
         var slot = oldestNewcomer
         for ahead in 1...4 where slot != none {
             let record = records[slot]
+            if ahead == 1, record.dirty != none { prefetchNeighbours(ofDirty: record.dirty) }
             if ahead == 2 { prefetchForRemoval(record, at: slot) }
             if ahead == 4 { records.prefetch(record.newer) }
             slot = record.newer
@@ -80,6 +81,13 @@ extension ReadStateCache {
     private mutating func prefetchForRemoval(_ record: UserRecord, at slot: UInt32) {
         prefetchBlock(of: slot)
         index.prefetch(hash: UserIndex.hash(record.user))
+        if record.dirty != none { dirtyEntries.prefetch(record.dirty) }
+    }
+
+    private func prefetchNeighbours(ofDirty place: UInt32) {
+        let (newer, older) = (dirtyEntries[place].newer, dirtyEntries[place].older)
+        if newer != none { dirtyEntries.prefetch(newer) }
+        if older != none { dirtyEntries.prefetch(older) }
     }
 
     /// Makes a user the newest newcomer.

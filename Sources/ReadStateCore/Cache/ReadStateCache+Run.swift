@@ -87,7 +87,7 @@ extension ReadStateCache {
         switch unsafe batch[unchecked: index].kind {
         case .messageSent(let id, let mention, let own):
             let place = locate(channel, of: slot, hint: pipeline[index].state)
-            outcome = send(id.rawValue, mention, own, at: place, of: slot)
+            outcome = send(id.rawValue, mention, own, in: channel, at: place, of: slot)
         case .messageRead(let id):
             let place = locate(channel, of: slot, hint: pipeline[index].state)
             outcome = read(id.rawValue, at: place, of: slot)

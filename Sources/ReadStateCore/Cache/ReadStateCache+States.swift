@@ -172,21 +172,25 @@ extension ReadStateCache {
 
     // MARK: Adding and dropping
 
-    /// Adds a state for a channel that the user has none of, as the default state and unchanged;
-    /// nil if the user may not have more.
-    mutating func append(_ channel: UInt64, to slot: UInt32) -> StatePlace? {
-        var record = records[slot]
-        guard mayAdd(to: record) else { return nil }
-        if record.block == none || Int(record.count) == slab.capacity(record.sizeClass) {
-            reserve(Int(record.count) + 1, at: slot)
-            record = records[slot]
+    /// Adds a state for a channel that the user has none of and that comes with its change bit; nil
+    /// if the user may not have more.
+    @inline(__always)
+    mutating func append(
+        _ channel: UInt64, _ state: PackedState, to slot: UInt32
+    ) -> StatePlace? {
+        guard mayAdd(to: slot) else { return nil }
+        let index = Int(records[slot].count)
+        if records[slot].block == none || index == slab.capacity(records[slot].sizeClass) {
+            reserve(index + 1, at: slot)
         }
-        let place = place(Int(record.count), of: record)
+        let place = place(index, of: records[slot])
         slab.store(channel, at: place.channel)
-        slab.store(PackedState.fresh, at: place.value)
-        enter(channel, at: place.index, of: record)
-        records[slot].count = record.count + 1
-        stateCount += 1
+        slab.store(state, at: place.value)
+        if records[slot].sizeClass > Self.largestLinear {
+            enter(channel & ~Self.changedBit, at: index, of: slot)
+        }
+        records[slot].count &+= 1
+        stateCount &+= 1
         return place
     }
 
@@ -212,27 +216,29 @@ extension ReadStateCache {
         if capacity > Self.linearLimit {
             for index in 0..<states {
                 let channel: UInt64 = slab.load(at: to.channel + 8 * index)
-                enter(channel & ~Self.changedBit, at: index, of: record)
+                enter(channel & ~Self.changedBit, at: index, of: slot)
             }
         }
         freeBlock(old.block, old.sizeClass)
     }
 
-    /// Enters a state into the block's index, if it has one.
-    private mutating func enter(_ channel: UInt64, at index: Int, of record: UserRecord) {
-        let capacity = slab.capacity(record.sizeClass)
-        guard capacity > Self.linearLimit else { return }
+    /// Enters a state into the block's index.
+    @inline(never)
+    private mutating func enter(_ channel: UInt64, at index: Int, of slot: UInt32) {
+        let capacity = slab.capacity(records[slot].sizeClass)
         let places = Self.indexPlaces(capacity)
-        let start = Slab.offset(record.block) + 8 + 24 * capacity
+        let start = Slab.offset(records[slot].block) &+ 8 &+ 24 &* capacity
         var place = Self.home(channel, places)
-        while Self.indexEntry(start, place, capacity, in: slab.region) != 0 {
-            place += 1
-            if place == places { place = 0 }
-        }
         if Self.indexWidth(capacity) == 2 {
-            slab.store(UInt16(index + 1), at: start + 2 * place)
+            while slab.load(UInt16.self, at: start &+ 2 &* place) != 0 {
+                place = place &+ 1 == places ? 0 : place &+ 1
+            }
+            slab.store(UInt16(truncatingIfNeeded: index &+ 1), at: start &+ 2 &* place)
         } else {
-            slab.store(UInt32(index + 1), at: start + 4 * place)
+            while slab.load(UInt32.self, at: start &+ 4 &* place) != 0 {
+                place = place &+ 1 == places ? 0 : place &+ 1
+            }
+            slab.store(UInt32(truncatingIfNeeded: index &+ 1), at: start &+ 4 &* place)
         }
     }
 

@@ -144,8 +144,9 @@ package struct ReadStateCache: ~Copyable {
     }
 
     /// Whether a user may have one more read state; counted if not.
-    mutating func mayAdd(to record: UserRecord) -> Bool {
-        if Int(record.count) < statesLimit { return true }
+    @inline(__always)
+    mutating func mayAdd(to slot: UInt32) -> Bool {
+        if Int(records[slot].count) < statesLimit { return true }
         refusedStates += 1
         return false
     }

@@ -26,6 +26,8 @@ import CMemory
     private static let smallest = 1 << 20
     private static let middle = 16 << 20
     private static let largest = 32 << 30
+    /// What is made memory at once, at least, where there is more to come.
+    private static let stepAhead = 32 << 10
     /// What a region that shrinks keeps for growing again.
     private static let kept = 64 << 10
 
@@ -59,13 +61,13 @@ import CMemory
     }
 
     /// Makes memory of what comes behind `position`, up to which everything is in use: an eighth as
-    /// much, 16 to 512 KB. Where that fails, it becomes memory when it is touched.
+    /// much, 16 to 512 KB, in small steps. Where that fails, it becomes memory when it is touched.
     mutating func touchAhead(of position: Int) {
         if position == 0 { return }
         let margin = min(max(position / 8, 16 << 10), 512 << 10)
         let end = min(position + margin, reserved)
         let start = max(position, touchedAhead)
-        guard end - start > margin / 2 else { return }
+        guard end - start >= min(margin / 2, Self.stepAhead) else { return }
         // Within the reserved range; what is memory already keeps its contents.
         unsafe cmemory_touch(self.start + start, end - start)
         touchedAhead = end

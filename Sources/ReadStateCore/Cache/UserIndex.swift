@@ -69,9 +69,10 @@ struct UserIndex: ~Copyable {
     private var cursor = 1
     private(set) var count = 0
 
-    /// Old places that an insertion moves on, at least: the old table is empty long before the new
-    /// one is full.
-    private static let step = 32
+    /// Old places that an insertion or a removal moves on, at least: the old table is empty long
+    /// before the new one is full. One that grows has a place in two to fill until then, one that
+    /// shrinks a place in fifteen; small steps need little memory between two batches.
+    private var step: Int { old.capacity < table.capacity ? 8 : 32 }
     private static let discardStep = 64 << 10
 
     /// Memory of the tables; while one grows, it passes smoothly from the old size to the new.
@@ -119,7 +120,7 @@ struct UserIndex: ~Copyable {
     /// Enters a user that is not in the index.
     mutating func insert(_ user: UInt64, slot: UInt32) {
         if old.capacity > 0 {
-            migrate(Self.step)
+            migrate(step)
         } else if count * 5 >= table.capacity * 4 {
             // Half as large again: 0.53 to 0.8 of the places are in use.
             resize(to: table.capacity + table.capacity / 2)
@@ -133,7 +134,7 @@ struct UserIndex: ~Copyable {
     /// Takes out a user that is in the index at `slot`.
     mutating func remove(_ user: UInt64, slot: UInt32) {
         if old.capacity > 0 {
-            migrate(Self.step)
+            migrate(step)
         } else if count * 3 < table.capacity && table.capacity > Self.smallest {
             resize(to: max(count + count / 2, Self.smallest))
         }
@@ -211,7 +212,7 @@ struct UserIndex: ~Copyable {
         swap(&next, &table)
         swap(&next, &old)
         cursor = 0
-        migrate(Self.step)
+        migrate(step)
     }
 
     /// Moves the entries of at least `steps` places on, up to the next empty one: no entry's way

@@ -1,23 +1,28 @@
 // The engine of one partition: decides everything, touches nothing.
 //
-//     events ───▶ ┌──────────────────────┐ ───▶ nextLoad      users to read from the store
-//     loads  ───▶ │  cache, parked events │ ───▶ nextCommit    dirty users and the position to
-//     write acks   ───▶ │  loads, commits,      │ ───▶ nextAnswer    answers to questions
-//     asks   ───▶ │  questions            │ ───▶ wantsEvents   whether the log is to be read on
-//     time   ───▶ └──────────────────────┘ ───▶ claimNeed     whether the partition must be claimed
+//     events    ───▶ ┌────────────────┐ ───▶ nextLoad     users to read from the store
+//     loads     ───▶ │ cache,         │ ───▶ nextCommit   dirty users and the position, to write
+//     acks      ───▶ │ parked events, │ ───▶ nextAnswer   answers to questions
+//     questions ───▶ │ loads, commits,│ ───▶ wantsEvents  whether the log is to be read on
+//     time      ───▶ │ questions      │ ───▶ claimNeed    whether the partition must be claimed
+//                    └────────────────┘
 //
 // It has no clock, socket, thread or random number: whoever drives it (a shard with real servers,
 // the simulator with fake ones) feeds inputs, says what time it is, and carries out what it pulls
 // out. So the code that runs millions of simulated faults is the code that ships.
 //
+// Read on, in this order: `+Claim` (how the partition is taken, and when its cache survives),
+// `+Events` (what becomes of an event), `+Loads`, `+Commits`, `+Questions`. How it is driven is in
+// `ReadStateService/Worker/Shard.swift`.
+//
 // What holds at all times while the partition is owned:
 //  1. A resident user's states are the fold of the log below `next` (or below the offset they were
 //     loaded with, if that is ahead: a user committed before a crash that is being replayed now).
 //  2. Every event below `next` is in a resident user's states, in the store, parked, or
-//  dead-lettered and not acknowledged yet. `position` is the oldest offset not yet in the store.
+//     dead-lettered and not acknowledged yet. `position` is the oldest offset not yet in the store.
 //  3. A user leaves the cache only when nothing of it is dirty or on its way.
 //  4. Whatever casts doubt on the store (refused commit, unexpected load) drops all of it: the log
-//  is the retry buffer, and the store says from where to replay.
+//     is the retry buffer, and the store says from where to replay.
 
 /// One partition's states and all decisions about them.
 package struct PartitionEngine: ~Copyable {

@@ -109,7 +109,7 @@ package enum SettingKind: Sendable {
             "a whole number from \(range.lowerBound)"
         case .count(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .decimal(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
-        case .size: "a size (a whole number with B, KB, KiB, MB, MiB, GB, GiB, TB or TiB)"
+        case .size: "a size (a whole number from 1 with B, KB, KiB, MB, MiB, GB, GiB, TB or TiB)"
         case .duration(let range):
             "a duration from \(written(range.lowerBound)) to \(written(range.upperBound))"
                 + " (a whole number with ms, s, m or h)"
@@ -195,7 +195,9 @@ private func parseSize(_ text: String) -> Int? {
         "": 1, "b": 1, "kb": 1000, "kib": 1 << 10, "mb": 1_000_000, "mib": 1 << 20,
         "gb": 1_000_000_000, "gib": 1 << 30, "tb": 1_000_000_000_000, "tib": 1 << 40,
     ]
-    guard let (number, unit) = split(text), let factor = units[unit] else { return nil }
+    guard let (number, unit) = split(text), number > 0, let factor = units[unit] else {
+        return nil
+    }
     let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
     return overflow ? nil : bytes
 }

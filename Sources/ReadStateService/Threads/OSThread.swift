@@ -1,7 +1,7 @@
 // A thread of our own: a shard owns its partitions because exactly one thread runs its loop, so it
 // must not be moved between threads of a pool, and may block in epoll for as long as it likes. The
 // body is `sending`: state that is not Sendable is made outside, handed over, and out of reach of
-// whoever made it. Pinning to a core keeps a shard's cache lines where they are.
+// whoever made it.
 
 import CLinux
 import Glibc
@@ -10,12 +10,11 @@ import Glibc
 package struct OSThread: ~Copyable {
     private let thread: pthread_t
 
-    /// Starts a thread. `name` shows in `top -H` (15 bytes); `cpu` pins it to a core where given
-    /// and where the process may use it.
+    /// Starts a thread. `name` shows in `top -H` (15 bytes).
     package init(
-        name: String, cpu: Int? = nil, _ body: sending @escaping () -> Void
+        name: String, _ body: sending @escaping () -> Void
     ) throws(SystemCallError) {
-        let start = ThreadStart(name: name, cpu: cpu, body: body)
+        let start = ThreadStart(name: name, body: body)
         // The retain is balanced by the thread, or below when there is no thread.
         let argument = unsafe Unmanaged.passRetained(start)
         var thread = pthread_t()
@@ -42,29 +41,23 @@ package struct OSThread: ~Copyable {
         discard self
     }
 
-    /// A thread that nobody joined runs on by itself; only an error on the way to `join` leads
-    /// here.
+    /// A thread that nobody joins runs on by itself.
     deinit { pthread_detach(thread) }
 }
 
 /// What a new thread is given.
 private final class ThreadStart {
     let name: String
-    let cpu: Int?
     let body: () -> Void
 
-    init(name: String, cpu: Int?, body: @escaping () -> Void) {
+    init(name: String, body: @escaping () -> Void) {
         self.name = name
-        self.cpu = cpu
         self.body = body
     }
 
     func run() {
         // Swift's bridging gives a NUL-terminated string that lives for the call.
         unsafe clinux_name_thread(name)
-        // A core the process may not use leaves the thread where the kernel puts it: slower at
-        // worst.
-        if let cpu { _ = clinux_pin_thread(Int32(cpu)) }
         body()
     }
 }

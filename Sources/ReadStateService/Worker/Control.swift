@@ -11,6 +11,8 @@ struct ControlSettings: Sendable {
     var kafka: KafkaSettings
     var keys: Keys
     var deadLetterTopic: String
+    /// Partitions of the topic, as the read states were made for.
+    var partitionCount: Int32
     var capacity: CacheCapacity
     var revokeBudget: Duration
     var shutdownBudget: Duration
@@ -105,7 +107,7 @@ final class Control {
 extension Control {
     private func take(_ event: MemberEvent, now: Instant) {
         switch event {
-        case .assigned(let numbers, _): assign(numbers.map { PartitionID($0) })
+        case .assigned(let numbers, _): assign(numbers.map { PartitionID($0) }, now: now)
         case .revoked(let numbers, let isLost, _):
             revoke(numbers.map { PartitionID($0) }, isLost: isLost, now: now)
         case .confirmed(let confirmation): take(confirmation)
@@ -113,8 +115,11 @@ extension Control {
         }
     }
 
-    private func assign(_ partitions: [PartitionID]) {
+    private func assign(_ partitions: [PartitionID], now: Instant) {
         hasJoined = true
+        if partitions.contains(where: { $0.rawValue >= settings.partitionCount }) {
+            return endForFurtherPartitions(now: now)
+        }
         assigned.formUnion(partitions)
         dormant.subtract(partitions)
         logger.info(
@@ -125,6 +130,15 @@ extension Control {
         // The group is settled: who was given up and did not come back will not.
         for id in dormant { shard(of: id).post(.forget(id)) }
         dormant.removeAll()
+    }
+
+    /// The topic has grown: keys are hashed to other partitions than before, and a user's states
+    /// would be in two of them.
+    private func endForFurtherPartitions(now: Instant) {
+        end(
+            with: .refused,
+            "namespace \(settings.keys.namespace): made for \(settings.partitionCount) partitions, "
+                + "the topic has more", now: now)
     }
 
     private func revoke(_ partitions: [PartitionID], isLost: Bool, now: Instant) {

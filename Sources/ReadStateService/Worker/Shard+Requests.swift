@@ -17,6 +17,8 @@ struct RequestPopping {
     var isOnItsWay = false
     /// It was told to end early.
     var isUnblocked = false
+    /// Not before this is it tried again after a call that failed.
+    var retryAt = Instant(milliseconds: 0)
     /// Which list comes first in the next call: another one each time, so that none starves.
     var turn = 0
 }
@@ -28,7 +30,8 @@ extension Shard {
 
     /// Begins the next blocking call, as long as answers are taken.
     func popRequests(now: Instant) {
-        guard !popping.isOnItsWay, !popping.wanted.isEmpty, requests.isReady, replies.isReady,
+        guard !popping.isOnItsWay, !popping.wanted.isEmpty, popping.retryAt <= now,
+            requests.isReady, replies.isReady,
             pending.byteCount < Self.waitingByteLimit,
             replies.connection.unsentBytes < Self.unsentAnswerLimit
         else { return }
@@ -64,7 +67,8 @@ extension Shard {
                 guard let popped = try PoppedRequests(reply) else { continue }
                 take(popped, now: now)
             } catch {
-                // An unblocked call ends with nothing or an error of its own; others are told.
+                // Where one of the lists is no list, the same call would fail at once again.
+                popping.retryAt = now.advanced(byMilliseconds: 1_000)
                 logger.warning("requests_failed", ["error": .text("\(error)")])
             }
         }
@@ -112,16 +116,15 @@ extension Shard {
             let target = isRouted ? list : settings.keys.partition(home.rawValue).requests
             return passOn(bytes, to: target, first: isRouted)
         }
-        let deadline = query.deadlineUnixMilliseconds
-        let wait = deadline == 0 ? nil : now.advanced(byMilliseconds: deadline - unixMilliseconds)
+        let deadline = query.patience(at: unixMilliseconds).map { now.advanced(byMilliseconds: $0) }
         let ticket = pending.add(
             PendingRequests.Pending(
                 address: query.address, bytes: bytes.copied(), since: since))
         let isTaken =
             pending.count <= settings.requestLimit
             && partition.engine.ask(
-                query.question, ticket: ticket, minOffset: query.minOffset, deadline: wait, now: now
-            )
+                query.question, ticket: ticket, minOffset: query.minOffset, deadline: deadline,
+                now: now)
         partition.isTouched = true
         if !isTaken {
             let address = pending.take(ticket).address

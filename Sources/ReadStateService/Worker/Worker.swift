@@ -77,7 +77,7 @@ private struct Worker {
             logger.info("http_listening", ["address": .text("\(server.address)")])
             return server
         } catch {
-            throw WorkerEnd(code: .failed, reason: "listen \(listen): \(error)")
+            throw WorkerEnd(code: .failed, reason: "\(error)")
         }
     }
 
@@ -110,7 +110,7 @@ private struct Worker {
             var consumer = try Consumer(kafka)
             try consumer.subscribe()
             control = try Control(
-                settings: controlSettings, logger: logger, inbox: inbox, places: places,
+                settings: controlSettings(partitions), logger: logger, inbox: inbox, places: places,
                 shards: mailboxes, status: status, signals: signals, consumer: consumer)
         } catch let error as KafkaLogError {
             throw kafkaEnd(error)
@@ -141,10 +141,10 @@ private struct Worker {
             jitterSeed: random.next())
     }
 
-    private var controlSettings: ControlSettings {
+    private func controlSettings(_ partitions: Int32) -> ControlSettings {
         ControlSettings(
             kafka: kafka, keys: keys, deadLetterTopic: settings.kafka.deadLetterTopic,
-            capacity: capacity,
+            partitionCount: partitions, capacity: capacity,
             revokeBudget: settings.process.revokeBudget,
             shutdownBudget: settings.process.shutdownBudget)
     }
@@ -192,7 +192,7 @@ extension Worker {
             format: Meta.currentFormat, topic: kafka.topic, partitions: UInt64(partitions))
         do {
             var client = try BlockingRedis(redis)
-            let stored = try Meta(client.call { $0.meta(keys, orElse: expected) })
+            let stored = try ask(&client, expected)
             let differences = expected.differences(from: stored)
             guard differences.isEmpty else {
                 throw WorkerEnd(
@@ -203,6 +203,16 @@ extension Worker {
             return .done(Int(stored.generation))
         } catch {
             return try redisAttempt(error)
+        }
+    }
+
+    private func ask(
+        _ client: inout BlockingRedis, _ expected: Meta
+    ) throws(RedisLinkError) -> Meta {
+        do throws(RedisLinkError) {
+            return try Meta(client.call { $0.meta(keys, orElse: expected) })
+        } catch {
+            throw error.naming(keys.meta)
         }
     }
 

@@ -152,8 +152,9 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool) {
 }
 
 /// A short run of the cache alone, to be counted by callgrind (which knows no `prepare`).
-func measureInstructions() {
-    let shape = Shape(name: "1 M states", users: 101_000, events: 1 << 20)
+func measureInstructions(_ shape: Shape) {
+    var shape = shape
+    shape.events = 1 << 20
     let outcome = measure(shape, { CacheRunner(window: 32) })
     print("\(2 * shape.events) events, \(outcome.states) states")
 }

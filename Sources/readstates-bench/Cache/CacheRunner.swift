@@ -89,10 +89,10 @@ struct CacheRunner: Peer, ~Copyable {
         let count = workload.channelCount(number)
         movedStates += count
         cache.reserve(count, at: slot)
+        loaded.reset()
         for index in 0..<count {
             let newest = MessageID(workload.newestMessage(number, index))
             if newest == .none { continue }
-            loaded.reset()
             loaded.lastMessage = newest
             loaded.lastRead = newest
             cache.load(loaded, channel: workload.channelID(number, index), into: slot)
@@ -144,6 +144,7 @@ struct CacheRunner: Peer, ~Copyable {
     mutating func prefill(_ user: Int, of workload: inout Workload) {
         let slot = cache.insert(Workload.userID(user))
         loaded.reset()
+        cache.reserve(workload.channelCount(user), at: slot)
         for index in 0..<workload.channelCount(user) {
             loaded.lastMessage = workload.prefillMessage(user, index)
             loaded.lastRead = loaded.lastMessage

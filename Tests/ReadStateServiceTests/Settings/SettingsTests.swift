@@ -94,7 +94,7 @@ private func problems(_ arguments: [String], _ environment: [String: String] = [
             ),
             (
                 "cache-memory", ["1", "2GB", "2 GB", "512mib", "7B"],
-                ["2G", "1.5GB", "GB", "-1B", "9999999TiB"]
+                ["2G", "1.5GB", "GB", "-1B", "0", "0GB", "9999999TiB"]
             ),
             ("flush-interval", ["30s", "1ms", "5m", "1h"], ["30", "0s", "2h", "1d", "s"]),
             (
