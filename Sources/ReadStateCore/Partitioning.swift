@@ -60,15 +60,32 @@ package enum Partitioning {
             position += 4
         }
         if position < count {
-            for index in (position..<count).reversed() {
-                hash ^= UInt32(bytes[index]) << UInt32(8 * (index - position))
-            }
+            hash ^= tail(of: bytes, from: position)
             hash &*= multiplier
         }
         hash ^= hash >> 13
         hash &*= multiplier
         hash ^= hash >> 15
         return hash
+    }
+
+    /// The last bytes, one to three from `position` on, as a number.
+    @inline(__always)
+    private static func tail(of bytes: RawSpan, from position: Int) -> UInt32 {
+        let count = bytes.byteCount
+        if count >= 4 {
+            // Four bytes are there, and any four bytes are a number, of which those before
+            // `position` are shifted out.
+            let word = unsafe UInt32(
+                littleEndian: bytes.unsafeLoadUnaligned(
+                    fromUncheckedByteOffset: count - 4, as: UInt32.self))
+            return word >> UInt32(8 * (4 - (count - position)))
+        }
+        var tail: UInt32 = 0
+        for index in position..<count {
+            tail |= UInt32(bytes[index]) << UInt32(8 * (index - position))
+        }
+        return tail
     }
 }
 

@@ -42,6 +42,16 @@ package enum Decimal {
             text = unsafe UInt64(
                 littleEndian: bytes.unsafeLoadUnaligned(
                     fromUncheckedByteOffset: 0, as: UInt64.self))
+        } else if count >= 4 {
+            // `count` is the number of bytes here. The first four and the last four are all of
+            // them, and where they overlap they are the same bytes.
+            let low = unsafe bytes.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: 0, as: UInt32.self)
+            let high = unsafe bytes.unsafeLoadUnaligned(
+                fromUncheckedByteOffset: count &- 4, as: UInt32.self)
+            let shift = UInt64(truncatingIfNeeded: (count &- 4) &* 8)
+            text = UInt64(UInt32(littleEndian: low))
+            text |= UInt64(UInt32(littleEndian: high)) &<< shift
         } else {
             for index in 0..<count {
                 // `count` is the number of bytes here.

@@ -11,7 +11,8 @@ private struct BareTally {
 }
 
 /// `bare BROKERS TOPIC PARTITIONS COUNT`: reads so many records from the beginning, then prints
-/// seconds, CPU seconds, KiB of memory and bytes. 0 records: reads on until it is killed.
+/// seconds, CPU seconds, KiB of memory and bytes. 0 records: reads what comes from now on, until it
+/// is killed.
 func runBare(_ words: [String]) {
     guard words.count == 4, let partitions = Int32(words[2]), let limit = Int(words[3]) else {
         fatalError("bare BROKERS TOPIC PARTITIONS COUNT")
@@ -31,9 +32,10 @@ func runBare(_ words: [String]) {
     }
     unsafe rd_kafka_poll_set_consumer(rk)
     let list = unsafe rd_kafka_topic_partition_list_new(partitions)!
+    let begin = limit == 0 ? Int64(RD_KAFKA_OFFSET_END) : 0
     for partition in 0..<partitions {
         // The list is alive and returns its own entry.
-        unsafe rd_kafka_topic_partition_list_add(list, words[1], partition).pointee.offset = 0
+        unsafe rd_kafka_topic_partition_list_add(list, words[1], partition).pointee.offset = begin
     }
     let start = seconds()
     unsafe rd_kafka_assign(rk, list)

@@ -13,11 +13,19 @@ import ReadStateWire
 import RedisLink
 import TestSupport
 
-/// What is to be measured.
-struct BenchSettings {
+/// How much traffic, of whom.
+struct Traffic {
     var events = 6_000_000
     var users = 400_000
     var channels = 4
+}
+
+/// What is to be measured.
+struct BenchSettings {
+    /// Where nothing else was asked for, a case may have traffic of its own.
+    var events: Int?
+    var users: Int?
+    var channels: Int?
     var rounds = 3
     var cases: [String] = []
     /// Arguments of every worker.
@@ -28,7 +36,8 @@ struct BenchSettings {
 struct Topic {
     var name: String
     var partitions: Int32
-    var events: Int
+    var traffic: Traffic
+    var events: Int { traffic.events }
     /// The offset of the last record of each partition that has any.
     var lastOffsets: [Int32: Int64]
 }
@@ -62,15 +71,15 @@ final class Bench {
     private var workers = 0
 
     init(_ settings: BenchSettings) throws {
-        var settings = settings
-        redis = try RedisServer()
+        // Rewriting the file takes a core of its own for a while, whenever it has doubled: with two
+        // cores, what is measured would depend on when that is.
+        redis = try RedisServer { $0.settings["auto-aof-rewrite-percentage"] = "0" }
         isRealKafka = KafkaServer.isAvailable
         if isRealKafka {
             let server = try KafkaServer()
             (kafka, embedded, bootstrap) = (server, nil, server.bootstrap)
         } else {
             say("embedded broker: it keeps 5 MB a partition, so the topics are short")
-            settings.events = min(settings.events, 200_000)
             let box = EmbeddedBox(try EmbeddedBroker())
             (kafka, embedded, bootstrap) = (nil, box, box.broker.bootstrapServers)
         }
@@ -91,30 +100,32 @@ final class Bench {
         }
     }
 
-    /// A topic of the run's users, filled by `readstates load` the first time it is asked for.
-    func topic(partitions: Int32, encoding: String = "protobuf", events: Int? = nil) throws -> Topic
-    {
-        let name = "\(encoding)-\(partitions)-\(events ?? settings.events)"
-        if let topic = topics[name] { return topic }
-        try createTopic(name, partitions: partitions)
-        let count = events ?? settings.events
-        say("filling \(name) with \(count) events of \(settings.users) users")
-        let load = try ReadStatesProgram.run(
-            ["load", "--kafka", bootstrap, "--topic", name, "--count", "\(count)"]
-                + traffic + ["--encoding", encoding], within: .seconds(600))
-        guard load.succeeded else { throw BenchFailure("load: \(load.errors)") }
-        var last: [Int32: Int64] = [:]
-        for match in load.output.matches(of: #/partition (\d+): \d+, last offset (\d+)/#) {
-            last[Int32(match.output.1)!] = Int64(match.output.2)!
-        }
-        let topic = Topic(name: name, partitions: partitions, events: count, lastOffsets: last)
-        topics[name] = topic
-        return topic
+    /// The traffic that the run asks for, as far as it does; `usual` where it does not.
+    func traffic(_ usual: Traffic = Traffic()) -> Traffic {
+        let events = settings.events ?? usual.events
+        return Traffic(
+            events: isRealKafka ? events : min(events, 200_000),
+            users: settings.users ?? usual.users, channels: settings.channels ?? usual.channels)
     }
 
-    /// The shape of the traffic, as arguments of `load`.
-    var traffic: [String] {
-        ["--users", "\(settings.users)", "--channels", "\(settings.channels)", "--skew", "0"]
+    /// A topic of such traffic, filled by `readstates load` the first time it is asked for.
+    func topic(
+        partitions: Int32, encoding: String = "protobuf", of traffic: Traffic? = nil
+    ) throws -> Topic {
+        let traffic = traffic ?? self.traffic()
+        let name = "\(encoding)-\(partitions)-\(traffic.events)-\(traffic.users)"
+        if let topic = topics[name] { return topic }
+        try createTopic(name, partitions: partitions)
+        say("filling \(name) with \(traffic.events) events of \(traffic.users) users")
+        let load = try ReadStatesProgram.run(
+            ["load", "--kafka", bootstrap, "--topic", name, "--count", "\(traffic.events)"]
+                + traffic.arguments + ["--encoding", encoding], within: .seconds(600))
+        guard load.succeeded else { throw BenchFailure("load: \(load.errors)") }
+        let topic = Topic(
+            name: name, partitions: partitions, traffic: traffic,
+            lastOffsets: lastOffsets(load.output))
+        topics[name] = topic
+        return topic
     }
 
     // MARK: Runs
@@ -161,6 +172,22 @@ final class Bench {
             namespace: namespace ?? "bench\(workers)", part: part,
             arguments: settings.arguments + arguments)
     }
+}
+
+extension Traffic {
+    /// Its shape, as arguments of `load`.
+    var arguments: [String] {
+        ["--users", "\(users)", "--channels", "\(channels)", "--skew", "0"]
+    }
+}
+
+/// The last offset of each partition that `load` says it has written to.
+func lastOffsets(_ output: String) -> [Int32: Int64] {
+    var last: [Int32: Int64] = [:]
+    for match in output.matches(of: #/partition (\d+): \d+, last offset (\d+)/#) {
+        last[Int32(match.output.1)!] = Int64(match.output.2)!
+    }
+    return last
 }
 
 /// Why a case could not be measured.

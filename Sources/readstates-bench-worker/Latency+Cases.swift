@@ -1,4 +1,4 @@
-// The cases about time: idle, start, visibility, queries, hand-over, the flush.
+// The cases about time: idle, start, visibility, hand-over, the flush.
 
 import Glibc
 import KafkaLog
@@ -50,7 +50,8 @@ func measureStart(_ bench: Bench) throws {
 
 /// From the acknowledgement of an event's produce to an answer that includes it.
 func measureVisibility(_ bench: Bench) throws {
-    let topic = Topic(name: "visibility", partitions: 2, events: 0, lastOffsets: [:])
+    let topic = Topic(
+        name: "visibility", partitions: 2, traffic: Traffic(events: 0), lastOffsets: [:])
     try bench.createTopic(topic.name, partitions: topic.partitions)
     let worker = try bench.startWorker(topic, until: 0)
     try worker.program.waitUntilReady()
@@ -89,57 +90,6 @@ func measureVisibility(_ bench: Bench) throws {
     try worker.end()
 }
 
-/// Queries while events flow at 70 % of what is possible, beside a program that does not look.
-func measureQueries(_ bench: Bench) throws {
-    let topic = try bench.topic(partitions: 2)
-    let worker = try bench.startWorker(topic, until: 1)
-    _ = try worker.waitUntilApplied()
-    let load = ["load", "--kafka", bench.bootstrap, "--topic", topic.name] + bench.traffic
-    let fast = try ReadStatesProgram.run(load + ["--seed", "2", "--duration", "4s"])
-    guard let match = fast.output.firstMatch(of: #/(\d+) events/s/#),
-        let possible = Double(match.output.1)
-    else { throw BenchFailure("load: \(fast.output)\(fast.errors)") }
-    let rate = Int(possible * 0.7)
-    let resident = Int(try worker.program.metrics().sum("readstates_resident_states"))
-    say("  \(resident) states, load alone makes \(Int(possible)) events/s; 70 %: \(rate)")
-    let questions =
-        load + ["--redis", bench.redis.socketURL, "--namespace", worker.namespace]
-        + ["--queries", "1000", "--rate", "\(rate)", "--duration", "8s", "--seed"]
-    var seen: [[Double]] = []
-    for round in 0..<bench.settings.rounds {
-        seen.append(try ask(questions + ["\(3 + round)"], "worker"))
-    }
-    try worker.end()
-    let exe = "/proc/\(getpid())/exe"
-    let answerer = try ChildProcess(
-        [exe, "answer", bench.redis.socketURL, worker.namespace, "\(topic.partitions)"])
-    let reader = try ChildProcess(
-        [exe, "bare", bench.bootstrap, topic.name, "\(topic.partitions)", "0"])
-    var floor: [[Double]] = []
-    for round in 0..<bench.settings.rounds {
-        floor.append(try ask(questions + ["\(20 + round)"], "floor"))
-    }
-    answerer.kill()
-    reader.kill()
-    for (index, name) in ["p50", "p99"].enumerated() {
-        let (one, other) = (seen.map { $0[index] }.min()!, floor.map { $0[index] }.min()!)
-        say(
-            "  \(name): worker \(text(one)) ms, floor \(text(other)) ms, "
-                + "ratio \(text(one / other))")
-    }
-    try bench.redis.cli("FLUSHALL")
-}
-
-/// p50 and p99 in ms of a run of `load` with queries.
-private func ask(_ words: [String], _ name: String) throws -> [Double] {
-    let run = try ReadStatesProgram.run(words)
-    guard let match = run.output.firstMatch(of: #/p50 ([\d.]+) ms, p99 ([\d.]+) ms/#),
-        let p50 = Double(match.output.1), let p99 = Double(match.output.2)
-    else { throw BenchFailure("load: \(run.output)\(run.errors)") }
-    say("    \(name): p50 \(text(p50)) ms, p99 \(text(p99)) ms")
-    return [p50, p99]
-}
-
 private func milliseconds(_ times: [Double], _ share: Double) -> String {
     "\(text(quantile(share, of: times) * 1000)) ms"
 }
@@ -151,7 +101,10 @@ func measureHandOver(_ bench: Bench) throws {
     let topic = try bench.topic(partitions: 2)
     let first = try bench.startWorker(topic, until: 1)
     _ = try first.waitUntilApplied()
-    let asker = try SteadyAsker(bench, namespace: first.namespace)
+    // One for each partition: a question that waits at one keeps none from the other.
+    let askers = try (0..<topic.partitions).map {
+        try SteadyAsker(bench, namespace: first.namespace, partition: $0)
+    }
     usleep(3_000_000)
     let begin = seconds()
     let second = try ReadStatesProgram(
@@ -161,9 +114,8 @@ func measureHandOver(_ bench: Bench) throws {
     _ = try second.process.waitForLine("a second owner") { $0.contains("partition_started") }
     usleep(3_000_000)
     let end = seconds()
-    let times = asker.stop()
-    for partition in 0..<topic.partitions {
-        let all = times.filter { $0.partition == partition }
+    for (partition, asker) in askers.enumerated() {
+        let all = asker.stop()
         let calm = all.filter { $0.asked < begin }.map(\.seconds)
         let moved = all.filter { $0.asked >= begin && $0.asked < end }.map(\.seconds)
         say(
@@ -209,13 +161,12 @@ func measureFlush(_ bench: Bench) throws {
 
 /// One answered question.
 struct AnsweredQuestion: Sendable {
-    var partition: Int32
     var asked: Double
     var seconds: Double
 }
 
-/// Asks one question after the other about users of all partitions, on a thread of its own, some
-/// 500 a second.
+/// Asks one question after the other about users of all partitions or of one, on a thread of its
+/// own, some 500 a second.
 final class SteadyAsker {
     private let shared = SharedAnswers()
     private var thread: OSThread?
@@ -225,24 +176,26 @@ final class SteadyAsker {
         let answered = Mutex<[AnsweredQuestion]>([])
     }
 
-    init(_ bench: Bench, namespace: String) throws {
+    init(_ bench: Bench, namespace: String, partition: Int32? = nil) throws {
         let keys = try Keys(namespace: namespace)
         let address = try RedisAddress(parsing: bench.redis.socketURL)
-        let (users, shared) = (UInt64(bench.settings.users), shared)
+        let (users, shared) = (UInt64(bench.traffic().users), shared)
+        @Sendable func isAsked(_ user: UInt64) -> Bool {
+            partition == nil
+                || Partitioning.partition(of: UserID(user), count: 2).rawValue == partition
+        }
         thread = try OSThread(name: "asker") {
             guard var client = try? QueryClient(address, keys, timeout: .seconds(30)) else {
                 return
             }
             var user: UInt64 = 1
             while !shared.isStopped.load(ordering: .relaxed) {
-                user = user % users + 1
-                let partition = Partitioning.partition(of: UserID(user), count: 2).rawValue
+                repeat { user = user % users + 1 } while !isAsked(user)
                 let asked = seconds()
                 guard (try? client.ask(.totals(UserID(user)))) != nil else { continue }
                 let taken = seconds() - asked
                 shared.answered.withLock {
-                    $0.append(
-                        AnsweredQuestion(partition: partition, asked: asked, seconds: taken))
+                    $0.append(AnsweredQuestion(asked: asked, seconds: taken))
                 }
                 usleep(2_000)
             }

@@ -82,10 +82,11 @@ func measurePartitions(_ bench: Bench) throws {
 
 /// JSON beside protobuf.
 func measureJSON(_ bench: Bench) throws {
-    let events = bench.settings.events / 3
-    let protobuf = try compare(bench, bench.topic(partitions: 2, events: events))
+    var third = bench.traffic()
+    third.events /= 3
+    let protobuf = try compare(bench, bench.topic(partitions: 2, of: third))
     let json = try compare(
-        bench, bench.topic(partitions: 2, encoding: "json", events: events))
+        bench, bench.topic(partitions: 2, encoding: "json", of: third))
     tell(protobuf.bare, protobuf.worker)
     tell(json.bare, json.worker)
     let more = json.worker.cpuOfEvent - protobuf.worker.cpuOfEvent
@@ -100,7 +101,7 @@ func measureJSON(_ bench: Bench) throws {
 /// told not to.
 func measureTenth(_ bench: Bench) throws {
     let topic = try bench.topic(partitions: 2)
-    let capacity = bench.settings.users * bench.settings.channels / 10
+    let capacity = topic.traffic.users * topic.traffic.channels / 10
     for appends in [true, false] {
         say("  Redis \(appends ? "with its" : "without an") append-only file")
         try bench.redis.cli("CONFIG", "SET", "appendonly", appends ? "yes" : "no")

@@ -65,6 +65,7 @@ final class RunningWorker {
     /// Events up to the offsets that are waited for.
     let events: Int
     let begun: Double
+    private let partitions: Int32
     private var questions: OpenQuestions
     private var expected: Int
     private(set) var firstApplied = 0.0
@@ -76,6 +77,7 @@ final class RunningWorker {
         arguments: [String]
     ) throws {
         self.namespace = namespace
+        partitions = topic.partitions
         var questions = try OpenQuestions(
             RedisAddress(parsing: redis.socketURL), Keys(namespace: namespace))
         var events = 0
@@ -106,6 +108,15 @@ final class RunningWorker {
             expected -= 1
         }
         return seconds()
+    }
+
+    /// Waits until further offsets are applied, one of each partition; when the last one was.
+    func waitUntilApplied(_ offsets: [Int32: Int64]) throws -> Double {
+        for (partition, offset) in offsets {
+            try questions.ask(partition, of: partitions, at: offset)
+        }
+        expected += offsets.count
+        return try waitUntilApplied()
     }
 
     /// When the first partition was started, on the clock of `seconds`.

@@ -12,8 +12,9 @@ package struct EngineSettings: Sendable {
     /// Most users of one commit: a script call blocks every client of Redis, 64 users for some 250
     /// µs; what a user costs Redis falls by a tenth from 16 to 64 and hardly any more above.
     package var commitUserLimit = 64
-    /// A commit takes no further user once it holds so many read states.
-    package var commitStateLimit = 512
+    /// A commit takes no further user once it holds so many read states: a field costs Redis nearly
+    /// as much as a user.
+    package var commitStateLimit = 64
     /// Most commits on their way at a time.
     package var commitsInFlightLimit = 4
     /// Most users of one load.

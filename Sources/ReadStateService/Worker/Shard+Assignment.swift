@@ -4,6 +4,11 @@
 //
 //     assign ─▶ claim ─▶ place? ─▶ begin ─▶ consuming ─▶ revoke ─▶ flush ─▶ released
 //                 ▲________ refused: claimed again _________/
+//
+// Most rebalances take all partitions of a worker away and give most of them back. Who asks should
+// not notice: questions are answered while a partition is flushed, and when it is released, until
+// the group has said whose it is. Nothing is read or written for it then, so its answers are the
+// fold of the log up to the offset that they name, as ever.
 
 import KafkaLog
 import ReadStateCore
@@ -36,6 +41,7 @@ extension Shard {
 
     private func assign(_ id: PartitionID) {
         let partition = partitions[id] ?? make(id)
+        if partition.answersUntil != nil { letGo(partition) }
         partition.isAssigned = true
         partition.revokeDeadline = nil
         partition.retryAt = nil
@@ -105,6 +111,7 @@ extension Shard {
                     "partition": .number(Int64(partition.id.rawValue)),
                     "offset": .number(offset.rawValue),
                 ])
+            refreshLists()
             // The log is read on where it was left, if it still is; after a revoke it must be
             // placed.
             guard partition.queue == nil else { return }
@@ -181,15 +188,23 @@ extension Shard {
         partition.isTouched = true
     }
 
-    /// Lets a partition go once everything is committed, or the time for it is over.
+    /// Gives a partition back to the group once everything is committed, or the time for it is
+    /// over.
     func finishRevoke(_ partition: ShardPartition, now: Instant) {
+        if let end = partition.answersUntil, end <= now { letGo(partition) }
         guard let deadline = partition.revokeDeadline else { return }
-        let engine = partition.engine.phase
-        let isFlushed = engine != .owned || partition.engine.isFlushed
-        // A call that still waits on its list could pop a request that nobody would answer.
-        let isPopping = popping.isOnItsWay && popping.lists.contains(partition.keys.requests)
-        guard (isFlushed && !isPopping) || deadline <= now else { return }
-        if engine == .owned, !partition.engine.isFlushed {
+        let isInTime = now < deadline
+        // Parked events are waited for: a position that they hold back would be replayed from, over
+        // users who are stored with more.
+        let isFlushed =
+            partition.engine.phase != .owned
+            || (partition.engine.isFlushed && partition.engine.parkedWeight == 0)
+        // Before the process ends: a call that still waits on its list could pop a request that
+        // nobody would answer.
+        let isPopping =
+            isStopping && popping.isOnItsWay && popping.lists.contains(partition.keys.requests)
+        guard (isFlushed && !isPopping) || !isInTime else { return }
+        if partition.engine.phase == .owned, !partition.engine.isFlushed {
             logger.warning(
                 "partition_let_go_dirty",
                 [
@@ -200,14 +215,29 @@ extension Shard {
         partition.revokeDeadline = nil
         partition.isAssigned = false
         detachQueue(partition)
-        giveBack(partition.engine.letGo(), of: partition)
+        if isInTime, !isStopping {
+            partition.answersUntil = now.advanced(byMilliseconds: Self.answersForMilliseconds)
+        } else {
+            letGo(partition)
+        }
         logger.info("partition_released", ["partition": .number(Int64(partition.id.rawValue))])
         control.post(.released(partition.id))
+    }
+
+    /// Less than a session of the group (15 s): nobody else can have got the partition meanwhile
+    /// because this process stood still.
+    private static let answersForMilliseconds: Int64 = 10_000
+
+    /// No more answers; the questions that wait go back to the list.
+    private func letGo(_ partition: ShardPartition) {
+        partition.answersUntil = nil
+        giveBack(partition.engine.letGo(), of: partition)
     }
 
     /// The partition is somebody else's now: a kept cache is of no use.
     private func forget(_ id: PartitionID) {
         guard let partition = partitions[id], !partition.isAssigned else { return }
+        if partition.answersUntil != nil { letGo(partition) }
         partitions[id] = nil
         order.removeAll { $0 === partition }
     }

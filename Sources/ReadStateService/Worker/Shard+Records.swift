@@ -31,9 +31,9 @@ extension Shard {
         }
         partition.isReadable = turn.result.more
         partition.isTouched = true
-        if let last = turn.last {
+        if turn.last >= 0 {
             partition.engine.apply(
-                batch, upTo: last.next, lastRecord: turn.fingerprint, now: now)
+                batch, upTo: Offset(turn.last).next, lastRecord: turn.fingerprint, now: now)
         }
         if let error = turn.result.error { logFailed(partition, error, now: now) }
         return turn.result.count
@@ -41,7 +41,8 @@ extension Shard {
 
     /// Decodes what the queue has, up to a limit. Batch and decoder are arguments and not
     /// reached through `self`: in a class, each access of each record would be checked anew at run
-    /// time, which costs half as much as decoding.
+    /// time, which costs half as much as decoding. Offsets are plain numbers here: comparing two
+    /// `Offset`s in another module than theirs is a call by way of a table.
     private static func fill(
         _ batch: inout EventBatch, with decoder: inout EventDecoder,
         from queue: inout PartitionQueue, limit: Int, next: Offset, place: Partitioning.Place?,
@@ -49,14 +50,16 @@ extension Shard {
     ) -> RecordTurn {
         batch.removeAll()
         var turn = RecordTurn()
+        let first = next.rawValue
         turn.result = queue.consume(limit: limit) { record in
-            let offset = Offset(record.offset)
-            guard offset >= next else { return true }
-            if turn.last == nil {
+            let number = record.offset
+            guard number >= first else { return true }
+            let offset = Offset(number)
+            if turn.last < 0 {
                 // One record of a batch is enough to know the topic by; the first is known first.
                 turn.fingerprint = RecordFingerprint(offset: offset, hash: record.fingerprint)
             }
-            turn.last = offset
+            turn.last = number
             let outcome = decoder.decode(
                 value: record.value, key: record.key, offset: offset, place: place, into: &batch)
             if case .event = outcome { return true }
@@ -100,8 +103,8 @@ extension Shard {
 /// What became of a partition's turn.
 private struct RecordTurn {
     var result = ConsumeResult()
-    /// The newest record's offset, whatever became of it.
-    var last: Offset?
+    /// The newest record's offset, whatever became of it; -1 if there was none.
+    var last: Int64 = -1
     var fingerprint: RecordFingerprint?
 }
 

@@ -111,7 +111,7 @@ extension Shard {
             return refuse(query.address, .badRequest, message)
         }
         guard let partition = isRouted ? listed : partitions[home],
-            partition.isAnswering
+            partition.isAnswering, !isStopping
         else {
             let target = isRouted ? list : settings.keys.partition(home.rawValue).requests
             return passOn(bytes, to: target, first: isRouted)

@@ -22,6 +22,9 @@ final class ShardPartition {
     var isTouched = false
     /// When it must be let go, while it is being revoked.
     var revokeDeadline: Instant?
+    /// Until when it is answered for, at the latest, after it was given back to the group with
+    /// everything committed: until the group has said whose it is.
+    var answersUntil: Instant?
     /// The next time to try again what failed.
     var retryAt: Instant?
     /// Whether the group has been asked about it.
@@ -40,12 +43,12 @@ final class ShardPartition {
     var damage: (text: String, until: Instant)?
 
     /// Requests for it are taken.
-    var isAnswering: Bool { engine.phase == .owned && revokeDeadline == nil }
+    var isAnswering: Bool { engine.phase == .owned }
 
     /// Nothing can fall due for it within the next second but a commit of its position alone.
     var isCalm: Bool {
         engine.phase == .owned && engine.dirtyUsers == 0 && engine.waitingQuestions == 0
-            && retryAt == nil && revokeDeadline == nil
+            && retryAt == nil && revokeDeadline == nil && answersUntil == nil
     }
 
     init(id: PartitionID, keys: PartitionKeys, engine: consuming PartitionEngine) {
