@@ -191,7 +191,9 @@ extension Shard {
     /// Gives a partition back to the group once everything is committed, or the time for it is
     /// over.
     func finishRevoke(_ partition: ShardPartition, now: Instant) {
-        if let end = partition.answersUntil, end <= now { letGo(partition) }
+        if let end = partition.answersUntil, end <= now || partition.engine.phase != .owned {
+            letGo(partition)
+        }
         guard let deadline = partition.revokeDeadline else { return }
         let isInTime = now < deadline
         // Parked events are waited for: a position that they hold back would be replayed from, over
