@@ -22,7 +22,7 @@ extension ReadStateCache {
             outcome = send(
                 id.rawValue, mention, own, in: event.channel.rawValue, at: place, of: slot)
         case .messageRead(let id):
-            outcome = read(id.rawValue, at: place, of: slot)
+            outcome = read(id.rawValue, in: event.channel.rawValue, at: place, of: slot)
         default:
             outcome = .unclear
         }
@@ -65,8 +65,11 @@ extension ReadStateCache {
 
     /// The short way of a read, if there is one.
     @inline(__always)
-    mutating func read(_ id: UInt64, at place: StatePlace?, of slot: UInt32) -> Outcome {
-        guard let place, window > 0 else { return .unclear }
+    mutating func read(
+        _ id: UInt64, in channel: UInt64, at place: StatePlace?, of slot: UInt32
+    ) -> Outcome {
+        guard window > 0 else { return .unclear }
+        guard let place else { return readFirst(id, in: channel, of: slot) }
         let state: PackedState = slab.load(at: place.value)
         if !state.isExtended {
             guard let step = state.read(id) else { return .unclear }
@@ -77,6 +80,14 @@ extension ReadStateCache {
         replace(at: place, with: next)
         freeSide(SideBlock(rest: state.rest))
         return .changed
+    }
+
+    /// A read in a channel that the user has no state of.
+    @inline(never)
+    private mutating func readFirst(_ id: UInt64, in channel: UInt64, of slot: UInt32) -> Outcome {
+        guard let step = PackedState.fresh.read(id), step.changed else { return .unclear }
+        let place = append(channel | Self.changedBit, step.state, to: slot)
+        return place == nil ? .unchanged : .changed
     }
 
     @inline(__always)
@@ -315,7 +326,7 @@ extension ReadStateCache {
         _ channel: UInt64, _ id: UInt64, op: MessageID, _ slot: UInt32
     ) -> Bool {
         let place = locate(channel, of: records[slot])
-        let outcome = read(id, at: place, of: slot)
+        let outcome = read(id, in: channel, at: place, of: slot)
         guard outcome == .unclear else { return outcome == .changed }
         return change(channel, slot) { $0.read(MessageID(id), op: op) }
     }

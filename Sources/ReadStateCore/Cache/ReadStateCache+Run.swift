@@ -90,7 +90,7 @@ extension ReadStateCache {
             outcome = send(id.rawValue, mention, own, in: channel, at: place, of: slot)
         case .messageRead(let id):
             let place = locate(channel, of: slot, hint: pipeline[index].state)
-            outcome = read(id.rawValue, at: place, of: slot)
+            outcome = read(id.rawValue, in: channel, at: place, of: slot)
         default:
             outcome = .unclear
         }

@@ -25,7 +25,6 @@ extension ReadStateCache {
 
     /// Side blocks come first: steps of 8 bytes up to 128, then eight classes for each doubling.
     static let sideClasses = 63
-    static let largestSide = 8192
     /// Blocks of up to 16 states exactly, then eight classes for each doubling.
     static let blockClasses = 163
 

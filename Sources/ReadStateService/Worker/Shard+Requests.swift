@@ -105,12 +105,15 @@ extension Shard {
             let message = "with partitioner = none, push to the list of the user's partition"
             return refuse(query.address, .unknownPartition, message)
         }
-        let listed = order.first { $0.keys.requests == list }
+        // Nearly always the list is that of the user's partition.
+        let own = partitions[home]
+        let listed =
+            own?.keys.requests == list ? own : order.first { $0.keys.requests == list }
         if settings.checksPartitioner, isRouted, let listed, listed.id != home {
             let message = "the user belongs to partition \(home.rawValue)"
             return refuse(query.address, .badRequest, message)
         }
-        guard let partition = isRouted ? listed : partitions[home],
+        guard let partition = isRouted ? listed : own,
             partition.isAnswering, !isStopping
         else {
             let target = isRouted ? list : settings.keys.partition(home.rawValue).requests

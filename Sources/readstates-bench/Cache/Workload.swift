@@ -84,8 +84,6 @@ struct Workload: ~Copyable {
         scramble = (factor: 0x9E37_79B1 | 1, addend: 12_345)
     }
 
-    /// Read states that there are before the stream begins.
-    var initialStates: Int { channels.reduce(0) { $0 + Int($1) } }
     func channelCount(_ user: Int) -> Int { Int(channels[user]) }
 
     static func userID(_ user: Int) -> UserID { UserID(UInt64(user) &* 0x2_0000_0001 + 1_000_003) }
