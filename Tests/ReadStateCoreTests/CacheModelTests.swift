@@ -103,6 +103,28 @@ import Testing
         cache.checkInvariants()
     }
 
+    @Test func aMessageThatIsNeitherReadNorCountedCountsWhenItComesAgain() {
+        // A mark-unread that lists nothing leaves the newest message above last read and in no
+        // window: its repetition is the first that the window sees of it.
+        var cache = ReadStateCache(window: 1)
+        let slot = cache.insert(UserID(1))
+        func apply(_ kind: Event.Kind) -> Bool {
+            let entries: [Entry] = []
+            let event = Event(
+                offset: .zero, user: UserID(1), channel: ChannelID(7), op: .none, kind: kind)
+            return cache.apply(event, entries: entries.span, to: slot)
+        }
+        let message = Event.Kind.messageSent(MessageID(100), mention: false, own: false)
+        let nothing = EntryRange(start: 0, count: 0)
+        #expect(apply(message))
+        #expect(!apply(message))
+        #expect(apply(.messageRead(MessageID(100))))
+        #expect(!apply(message))
+        #expect(apply(.markedUnread(MessageID(100), unread: nothing, older: 0, olderMentions: 0)))
+        #expect(apply(message))
+        #expect(cache.totals(at: slot).unreadChannels == 1)
+    }
+
     @Test func aUserHasAsManyStatesAsItMay() {
         // One channel more than a user may have changes nothing and is counted; the others go on.
         var cache = ReadStateCache(window: 4, statesLimit: 3)

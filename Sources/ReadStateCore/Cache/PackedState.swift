@@ -110,7 +110,9 @@ struct PackedState: BitwiseCopyable, Equatable {
 
     /// Whether somebody else's message is surely nothing new: read, or the one that is unread.
     @inline(__always)
-    func hasSeen(_ id: UInt64) -> Bool { !isExtended && (id <= lastRead || id == message) }
+    func hasSeen(_ id: UInt64) -> Bool {
+        !isExtended && (id <= lastRead || (hasOne && id == message))
+    }
 
     /// The state after an own message that is newer than all.
     @inline(__always)
