@@ -228,16 +228,13 @@ extension ReadStateCache {
         let places = Self.indexPlaces(capacity)
         let start = Slab.offset(records[slot].block) &+ 8 &+ 24 &* capacity
         var place = Self.home(channel, places)
+        while Self.indexEntry(start, place, capacity, in: slab.region) != 0 {
+            place = place &+ 1 == places ? 0 : place &+ 1
+        }
         if Self.indexWidth(capacity) == 2 {
-            while slab.load(UInt16.self, at: start &+ 2 &* place) != 0 {
-                place = place &+ 1 == places ? 0 : place &+ 1
-            }
-            slab.store(UInt16(truncatingIfNeeded: index &+ 1), at: start &+ 2 &* place)
+            slab.store(UInt16(index + 1), at: start &+ 2 &* place)
         } else {
-            while slab.load(UInt32.self, at: start &+ 4 &* place) != 0 {
-                place = place &+ 1 == places ? 0 : place &+ 1
-            }
-            slab.store(UInt32(truncatingIfNeeded: index &+ 1), at: start &+ 4 &* place)
+            slab.store(UInt32(index + 1), at: start &+ 4 &* place)
         }
     }
 

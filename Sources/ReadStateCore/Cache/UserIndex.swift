@@ -70,8 +70,8 @@ struct UserIndex: ~Copyable {
     private(set) var count = 0
 
     /// Old places that an insertion or a removal moves on, at least: the old table is empty long
-    /// before the new one is full. One that grows has a place in two to fill until then, one that
-    /// shrinks a place in fifteen; small steps need little memory between two batches.
+    /// before the new one is full. One that grows has two insertions for five old places until
+    /// then, one that shrinks one for fifteen; small steps need little memory between two batches.
     private var step: Int { old.capacity < table.capacity ? 8 : 32 }
     private static let discardStep = 64 << 10
 
