@@ -30,6 +30,7 @@ let package = Package(
         .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .target(
             name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson"), .linkedLibrary("m")]),
+        .target(name: "CAllocator", linkerSettings: [.linkedLibrary("jemalloc")]),
         .target(name: "CLinux"),
         .target(name: "CMemory"),
         .target(name: "CBench"),
@@ -54,7 +55,7 @@ let package = Package(
             name: "readstates",
             dependencies: [
                 "ReadStateCore", "ReadStateWire", "KafkaLog", "RedisLink", "ReadStateClient",
-                "ReadStateService",
+                "ReadStateService", "CAllocator",
             ],
             swiftSettings: shipped),
         .target(

@@ -1,18 +1,45 @@
 // The cases that read a topic to its end: everything resident, a tenth resident, many partitions,
-// JSON. The bare reader and the worker take turns, and the medians of all rounds are told.
+// JSON. The bare reader and the worker take turns, and the medians of all rounds are told. The bare
+// reader runs twice, as it is and with the worker's allocator, which more than halves what it takes:
+// the second is the floor under a worker.
 
 import TestSupport
 
-/// Bare reader and worker in turn; prints both, gives their medians.
+/// The medians of all rounds.
+private struct Medians {
+    var bare: Reading
+    var bareWithJemalloc: Reading
+    var worker: Reading
+    /// States of the worker of the last round.
+    var states: Int
+
+    func tell() {
+        show("bare", bare)
+        show("bare, jemalloc", bareWithJemalloc)
+        show("worker", worker)
+        compare(to: "bare", bare)
+        compare(to: "bare with jemalloc", bareWithJemalloc)
+    }
+
+    private func compare(to name: String, _ floor: Reading) {
+        say(
+            "  medians: \(text(worker.rate / floor.rate)) of the rate of \(name), "
+                + "\(text(worker.cpuOfEvent / floor.cpuOfEvent)) times its CPU, "
+                + "\(text(worker.wholeCPUOfEvent / floor.cpuOfEvent)) times with all commits")
+    }
+}
+
+/// Bare readers and worker in turn; prints all, gives their medians.
 private func compare(
-    _ bench: Bench, _ topic: Topic, rounds: Int? = nil, part: Double = 1,
-    _ arguments: [String] = []
-) throws -> (bare: Reading, worker: Reading, states: Int) {
+    _ bench: Bench, _ topic: Topic, part: Double = 1, _ arguments: [String] = []
+) throws -> Medians {
     var bare: [Reading] = []
+    var bareWithJemalloc: [Reading] = []
     var worker: [Reading] = []
     var states = 0
-    for _ in 0..<(rounds ?? bench.settings.rounds) {
+    for _ in 0..<bench.settings.rounds {
         bare.append(try bench.readBare(topic))
+        bareWithJemalloc.append(try bench.readBare(topic, withWorkersAllocator: true))
         let reading = try bench.readByWorker(topic, part: part, arguments) { running in
             // Published once a second.
             states = try waitFor("published counts") {
@@ -26,14 +53,17 @@ private func compare(
         }
         worker.append(reading)
         show("bare", bare.last!)
+        show("bare, jemalloc", bareWithJemalloc.last!)
         show("worker", reading)
     }
-    return (middle(bare), middle(worker), states)
+    return Medians(
+        bare: middle(bare), bareWithJemalloc: middle(bareWithJemalloc), worker: middle(worker),
+        states: states)
 }
 
 private func show(_ name: String, _ reading: Reading) {
     say(
-        "  \(name.column(8, left: true)) \(text(reading.rate / 1e6).column(6)) M events/s  "
+        "  \(name.column(14, left: true)) \(text(reading.rate / 1e6).column(6)) M events/s  "
             + "\(text(reading.cpuOfEvent, 3)) us of CPU an event, "
             + "\(text(reading.wholeCPUOfEvent, 3)) with all commits, "
             + "\(reading.memory / 1024) MB")
@@ -48,23 +78,15 @@ private func middle(_ readings: [Reading]) -> Reading {
         memory: Int(median(readings.map { Double($0.memory) })))
 }
 
-private func tell(_ bare: Reading, _ worker: Reading) {
-    show("bare", bare)
-    show("worker", worker)
-    say(
-        "  medians: \(text(worker.rate / bare.rate)) of bare's rate, "
-            + "\(text(worker.cpuOfEvent / bare.cpuOfEvent)) times its CPU, "
-            + "\(text(worker.wholeCPUOfEvent / bare.cpuOfEvent)) times with all commits")
-}
-
 /// Everything resident, and what it takes of memory.
 func measureResident(_ bench: Bench) throws {
     let topic = try bench.topic(partitions: 2)
-    let (bare, worker, states) = try compare(bench, topic)
-    tell(bare, worker)
+    let medians = try compare(bench, topic)
+    medians.tell()
+    let memory = medians.worker.memory
     say(
-        "  memory: \(states) states resident, \(worker.memory / 1024) MB of the process, "
-            + "\((worker.memory - bare.memory) / 1024) MB more than bare")
+        "  memory: \(medians.states) states resident, \(memory / 1024) MB of the process, "
+            + "\((memory - medians.bare.memory) / 1024) MB more than bare")
 }
 
 /// Two partitions beside 256.
@@ -72,8 +94,8 @@ func measurePartitions(_ bench: Bench) throws {
     let many: Int32 = bench.isRealKafka ? 256 : 16
     let few = try compare(bench, bench.topic(partitions: 2))
     let lots = try compare(bench, bench.topic(partitions: many))
-    tell(few.bare, few.worker)
-    tell(lots.bare, lots.worker)
+    few.tell()
+    lots.tell()
     say(
         "  from 2 to \(many) partitions: CPU of an event times "
             + "\(text(lots.worker.cpuOfEvent / few.worker.cpuOfEvent)), bare times "
@@ -87,8 +109,8 @@ func measureJSON(_ bench: Bench) throws {
     let protobuf = try compare(bench, bench.topic(partitions: 2, of: third))
     let json = try compare(
         bench, bench.topic(partitions: 2, encoding: "json", of: third))
-    tell(protobuf.bare, protobuf.worker)
-    tell(json.bare, json.worker)
+    protobuf.tell()
+    json.tell()
     let more = json.worker.cpuOfEvent - protobuf.worker.cpuOfEvent
     let bare = json.bare.cpuOfEvent - protobuf.bare.cpuOfEvent
     say(
@@ -105,10 +127,10 @@ func measureTenth(_ bench: Bench) throws {
     for appends in [true, false] {
         say("  Redis \(appends ? "with its" : "without an") append-only file")
         try bench.redis.cli("CONFIG", "SET", "appendonly", appends ? "yes" : "no")
-        let (bare, worker, _) = try compare(
+        try compare(
             bench, topic, part: 0.4,
-            ["--cache-states", "\(capacity)"] + (appends ? [] : ["--allow-unsafe-redis"]))
-        tell(bare, worker)
+            ["--cache-states", "\(capacity)"] + (appends ? [] : ["--allow-unsafe-redis"])
+        ).tell()
     }
     try bench.redis.cli("CONFIG", "SET", "appendonly", "yes")
 }
