@@ -26,6 +26,8 @@ struct BenchSettings {
     var events: Int?
     var users: Int?
     var channels: Int?
+    /// Events a second of `queries`; nil: 70 % of what is found to be possible.
+    var rate: Int?
     var rounds = 3
     var cases: [String] = []
     /// Arguments of every worker.

@@ -26,6 +26,7 @@ func runBench(_ words: [String]) throws {
         case "events": settings.events = number
         case "users": settings.users = number
         case "channels": settings.channels = number
+        case "rate": settings.rate = number
         case "rounds": settings.rounds = number
         default: throw BenchFailure("what is \(word)?")
         }

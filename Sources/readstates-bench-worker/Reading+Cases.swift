@@ -1,7 +1,7 @@
 // The cases that read a topic to its end: everything resident, a tenth resident, many partitions,
 // JSON. The bare reader and the worker take turns, and the medians of all rounds are told. The bare
-// reader runs twice, as it is and with the worker's allocator, which more than halves what it takes:
-// the second is the floor under a worker.
+// reader runs twice, as it is and with the worker's allocator, which more than halves what it
+// takes: the second is the floor under a worker.
 
 import TestSupport
 

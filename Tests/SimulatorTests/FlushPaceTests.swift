@@ -47,6 +47,13 @@ private struct Flushing: ~Copyable {
             offset += 1
         }
         engine.apply(batch, upTo: Offset(offset), lastRecord: nil, now: now)
+        _ = commit()
+        now = now.advanced(byMilliseconds: 5)
+    }
+
+    /// What the engine wants to send now is sent and carried out; tells how many commits it was.
+    mutating func commit() -> Int {
+        let before = commits.count
         while let commit = engine.nextCommit(now: now) {
             let ages = commit.users.map { user in
                 now.milliseconds - dirtySince.removeValue(forKey: user.user)!.milliseconds
@@ -55,7 +62,7 @@ private struct Flushing: ~Copyable {
             for user in commit.users { engine.takeChanges(of: user) { _, _ in } }
             engine.committed(commit.number)
         }
-        now = now.advanced(byMilliseconds: 5)
+        return commits.count - before
     }
 
     /// Steps of 5 ms in which, in the middle, `rate` users a second change.
@@ -85,6 +92,22 @@ private struct Flushing: ~Copyable {
         // An even share of the 22.5 s is 1,333.
         #expect(ofSecond.values.allSatisfy { $0 <= 1_600 })
         #expect(flushing.commits.count < 30_000 / 64 + 10)
+    }
+
+    @Test("Commits of a burst are sent one at a time, each when the engine says, none before")
+    func moments() throws {
+        var flushing = Flushing(interval: 30_000)
+        flushing.run(seconds: 1, usersPerSecond: 10_000)
+        flushing.run(seconds: 10, usersPerSecond: 0)
+        #expect(flushing.commits.count > 10)
+        for _ in 0..<10 {
+            let moment = flushing.engine.nextEarlyCommit
+            let next = try #require(moment)
+            flushing.now = next.advanced(byMilliseconds: -1)
+            #expect(flushing.commit() == 0)
+            flushing.now = next
+            #expect(flushing.commit() == 1)
+        }
     }
 
     @Test(

@@ -2,9 +2,9 @@
 // with this target. Nothing has to be called.
 //
 // librdkafka's threads allocate each record and a shard frees it. glibc gives such memory back to
-// the thread's arena that it came from, under that arena's lock, so the shards and the threads that
-// fetch stood in line for one lock: 3,000 times a second each slept on it, and a worker took half as
-// much CPU again for an event (docs/performance.md, "The allocator").
+// the arena of the thread that it came from, under that arena's lock, so the shards and the threads
+// that fetch stood in line for one lock: each shard slept on it 3,000 times a second, and a worker
+// took half as much CPU again for an event (docs/performance.md, "The allocator").
 #pragma once
 
 /// What jemalloc reads when the process starts: how long it keeps memory that was freed. Its own

@@ -32,6 +32,13 @@ struct FlushPace {
 
     mutating func take(_ users: Int) { credit = max(0, credit - Double(users)) }
 
+    /// When the rate will have allowed so many users; nil while nothing is to be spread.
+    func moment(allowing users: Int) -> Instant? {
+        guard rate > 0 else { return nil }
+        let missing = max(0, Double(users) - credit)
+        return counted.advanced(byMilliseconds: Int64((missing / rate).rounded(.up)))
+    }
+
     /// Nothing is to be spread.
     mutating func stop() {
         rate = 0

@@ -241,10 +241,11 @@ extension PartitionEngine {
         return pace.credit >= Double(full)
     }
 
-    /// Whether commits are being spread over time, so that the engine wants to be asked for the
-    /// next one often.
-    package var isPacing: Bool {
-        phase == .owned && pace.rate > 0 && cache.dirtyCount >= settings.commitUserLimit
+    /// When the next of the commits that are spread over time may be sent; nil if none are. Asked
+    /// later, several would be sent at once, and everybody else of the store would wait for them.
+    package var nextEarlyCommit: Instant? {
+        guard phase == .owned, cache.dirtyCount >= settings.commitUserLimit else { return nil }
+        return pace.moment(allowing: settings.commitUserLimit)
     }
 
     private mutating func add(

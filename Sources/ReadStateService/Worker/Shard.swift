@@ -52,9 +52,6 @@ final class Shard {
     static let firstPartitionToken: UInt64 = 16
     /// Records of one turn, of all partitions together: what a request waits behind, some 0.3 ms.
     static let batchLimit = 256
-    /// How often engines are asked that spread their commits; with two of 10,000 users a second,
-    /// two commits each time.
-    private static let paceMilliseconds = 5
 
     let settings: ShardSettings
     let logger: Logger
@@ -93,11 +90,10 @@ final class Shard {
     private var commands: [ShardCommand] = []
     private var nextSweep = Instant(milliseconds: 0)
     private var nextPublish = Instant(milliseconds: 0)
-    /// Some engine spreads its commits over time.
-    private var isPacing = false
     /// Nothing can fall due before the next status, unless something happens.
     private var isCalm = false
-    private var nextPace = Instant(milliseconds: 0)
+    /// When the next of the commits may be sent that engines spread over time.
+    private var nextPace = Instant.distantFuture
 
     init(
         settings: ShardSettings, logger: Logger, inbox: Mailbox<ShardCommand>,
@@ -143,9 +139,9 @@ final class Shard {
 
     /// How long to wait for something to happen, in milliseconds.
     private var patience: Int {
-        if isPacing { return Self.paceMilliseconds }
-        guard isCalm, areLanesReady else { return 50 }
-        return max(1, Int(nextPublish.milliseconds - SystemClock.now().milliseconds))
+        let now = SystemClock.now().milliseconds
+        let most = isCalm && areLanesReady ? nextPublish.milliseconds - now : 50
+        return Int(max(1, min(most, nextPace.milliseconds - now)))
     }
 
     var areLanesReady: Bool {
@@ -216,7 +212,10 @@ final class Shard {
         claimIfNeeded(partition, now: now)
         sendLoads(partition)
         if partition.isAssigned { sendCommits(partition, now: now) }
-        if partition.engine.isPacing { isPacing = true }
+        // Where the connection is full, its next reply comes first.
+        if commits.takesMore, let moment = partition.engine.nextEarlyCommit {
+            nextPace = min(nextPace, moment)
+        }
         sendAnswers(partition, now: now)
         // Where a connection is full there may be more, to be sent when it is not.
         partition.isTouched = !(loads.takesMore && commits.takesMore && replies.takesMore)
@@ -247,14 +246,13 @@ final class Shard {
         }
     }
 
-    /// Asks the engines that spread their commits more often than a sweep does.
+    /// Asks the engines whose next early commit may be sent, which is between two sweeps.
     private func keepPace(now: Instant) {
-        guard isPacing, nextPace <= now else { return }
-        nextPace = now.advanced(byMilliseconds: Int64(Self.paceMilliseconds))
-        isPacing = false
-        for partition in order where partition.engine.isPacing {
-            isPacing = true
-            partition.isTouched = true
+        guard nextPace <= now else { return }
+        nextPace = .distantFuture
+        for partition in order {
+            guard let next = partition.engine.nextEarlyCommit else { continue }
+            if next <= now { partition.isTouched = true } else { nextPace = min(nextPace, next) }
         }
     }
 

@@ -7,7 +7,7 @@ import ReadStateCore
 
 /// A population that changes by the hour.
 struct ChangingUsers: ~Copyable {
-    private(set) var cache = ReadStateCache(window: 32)
+    private(set) var cache = ReadStateCache(window: CacheRunner.window)
     private var resident: [UInt64] = []
     private var mostResident = 0
     private var random = Random(seed: 17)

@@ -59,7 +59,7 @@ func measureLatency(_ shape: Shape, events: Int) {
     var ahead = RepeatedTimes(events: events / Workload.batchSize)
     showHead("latency, \(shape.name), \(events) events")
     for round in unsafe 1...Rounds.count {
-        var runner = CacheRunner(window: 32)
+        var runner = CacheRunner()
         if let capacity = shape.capacity { runner.limit(states: capacity) }
         var workload = Workload(users: shape.users)
         for user in 0..<shape.users { runner.prefill(user, of: &workload) }
@@ -98,7 +98,7 @@ func measureGrowth(users: Int) {
     var ahead = RepeatedTimes(events: users / 1024)
     showHead("growth to \(users) users")
     for round in unsafe 1...Rounds.count {
-        var cache = ReadStateCache(window: 32)
+        var cache = ReadStateCache(window: CacheRunner.window)
         times.beginRound()
         ahead.beginRound()
         var faults = 0

@@ -9,7 +9,7 @@ func measureMemory(users: Int) {
     var workload = Workload(users: users)
     _ = residentBytes()
     let before = residentBytes()
-    var runner = CacheRunner(window: 32)
+    var runner = CacheRunner()
     func show(_ what: String, _ cache: borrowing ReadStateCache) {
         let states = Double(cache.stateCount)
         let resident = Double(residentBytes() - before) / states
@@ -51,7 +51,7 @@ func measureWindows(users: Int) {
     print("  unread in every state".padding(30), counts.map { "\($0)".leading(6) }.joined())
     var workload = Workload(users: users)
     for (name, apart) in [("a second", 1000), ("5 minutes", 300_000), ("a day", 86_400_000)] {
-        var runner = CacheRunner(window: 32)
+        var runner = CacheRunner()
         for user in 0..<users { runner.prefill(user, of: &workload) }
         let bare = runner.cache.chargedBytes
         var line = ""
@@ -72,7 +72,7 @@ func measureCapacity() {
     var batch = EventBatch(capacity: Workload.batchSize)
     workload.fill(&batch)
     let before = residentBytes()
-    var runner = CacheRunner(window: 32)
+    var runner = CacheRunner()
     runner.capacity.bytes = capacity
     for user in 0..<workload.userCount { runner.prefill(user, of: &workload) }
     var smallest = Int.max

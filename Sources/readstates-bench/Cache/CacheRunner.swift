@@ -7,6 +7,8 @@ import ReadStateCore
 /// The cache under load.
 struct CacheRunner: Peer, ~Copyable {
     static let flushInterval: Int64 = 30_000
+    /// Unread ids of a state that are kept.
+    static let window = 32
 
     var cache: ReadStateCache
     var capacity = CacheCapacity()
@@ -20,7 +22,7 @@ struct CacheRunner: Peer, ~Copyable {
     /// States that came, were looked at for a commit or went, with an event.
     private var movedStates = 0
 
-    init(window: Int, looksAhead: Bool = true) {
+    init(window: Int = Self.window, looksAhead: Bool = true) {
         cache = ReadStateCache(window: window)
         cache.looksAhead = looksAhead
         loaded.window.reserveCapacity(64)
@@ -29,6 +31,15 @@ struct CacheRunner: Peer, ~Copyable {
 
     var residentStates: Int { cache.stateCount }
     mutating func limit(states: Int) { capacity.states = states }
+
+    func digest(_ workload: borrowing Workload) -> Int {
+        var sum = 0
+        for user in 0..<workload.userCount {
+            guard let slot = cache.find(Workload.userID(user)) else { continue }
+            cache.forEachState(at: slot) { sum &+= $0.hashValue ^ $1.hashValue }
+        }
+        return sum
+    }
 
     /// Applies a batch. As in the engine, events of users who are missing wait, and their users are
     /// loaded together, from the workload's own memory.

@@ -13,7 +13,7 @@ func measureScale() {
     for shape in [Shape.middle, .hundredMillion] {
         for isHuge in [false, true] {
             let outcome = measure(shape) {
-                var runner = CacheRunner(window: 32)
+                var runner = CacheRunner()
                 if isHuge { runner.prepare(shape) }
                 return runner
             }

@@ -1,11 +1,16 @@
-// The baselines: the same events, the same exact recency, commits after 30 simulated seconds and
-// eviction of the least recent, but counts only (no windows), which spares them most of the rules.
+// The baselines: the same events, exact recency, commits after 30 simulated seconds and eviction of
+// the least recent. Each holds states of one of two kinds: counts only (no windows), which spares
+// it most of the rules and gives wrong answers after a message that comes twice or a read that is
+// not of the newest; or whole ones, put through the same rules as the cache's, with the same
+// answers, which is what an exact service pays without the cache.
 
 import ReadStateCore
 
 /// Something that is driven with batches of events.
 protocol Peer: ~Copyable {
     var residentStates: Int { get }
+    /// The same for peers that hold the same states, in whatever order.
+    func digest(_ workload: borrowing Workload) -> Int
     /// Holds at most so many states from now on.
     mutating func limit(states: Int)
     /// Makes a user with read states resident.
@@ -13,17 +18,38 @@ protocol Peer: ~Copyable {
     mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
 }
 
-/// A read state as the baselines hold it: 32 bytes with its channel.
-struct CountedState {
+/// A read state as a baseline holds it.
+protocol PeerState {
+    /// Not committed yet.
+    var dirty: Bool { get set }
+    /// What a commit reads of it.
+    var committed: UInt64 { get }
+    var digest: Int { get }
+    init()
+    /// Everything up to `message` is read.
+    init(readUpTo message: UInt64)
+    mutating func apply(_ event: Event)
+}
+
+/// Counts only: 32 bytes with its channel.
+struct CountedState: PeerState {
     var lastMessage: UInt64 = 0
     var lastRead: UInt64 = 0
     var unread: UInt16 = 0
     var mentions: UInt16 = 0
     var dirty = false
 
+    init() {}
+    init(readUpTo message: UInt64) {
+        lastMessage = message
+        lastRead = message
+    }
+    var committed: UInt64 { lastRead }
+    var digest: Int { Int(truncatingIfNeeded: lastRead) }
+
     @inline(__always)
-    mutating func apply(_ kind: Event.Kind) {
-        switch kind {
+    mutating func apply(_ event: Event) {
+        switch event.kind {
         case .messageSent(let id, let mention, _):
             guard id.rawValue > lastMessage else { return }
             lastMessage = id.rawValue
@@ -41,11 +67,31 @@ struct CountedState {
     }
 }
 
+/// Everything the rules keep, as they keep it.
+struct WholeState: PeerState {
+    var state = ReadState()
+    var dirty = false
+
+    init() {}
+    init(readUpTo message: UInt64) {
+        state.lastMessage = MessageID(message)
+        state.lastRead = state.lastMessage
+    }
+    var committed: UInt64 { state.lastRead.rawValue &+ UInt64(state.window.count) }
+    var digest: Int { state.hashValue }
+
+    @inline(__always)
+    mutating func apply(_ event: Event) {
+        let none: [Entry] = []
+        if state.apply(event, entries: none.span, window: CacheRunner.window) { dirty = true }
+    }
+}
+
 /// What one writes first: a dictionary of users, a dictionary of channels in each, a linked list.
-struct DictionaryPeer: Peer, ~Copyable {
+struct DictionaryPeer<State: PeerState>: Peer, ~Copyable {
     private final class Node {
         let user: UserID
-        var states: [ChannelID: CountedState] = [:]
+        var states: [ChannelID: State] = [:]
         var newer: Node?
         unowned(unsafe) var older: Node?
         var dirty = false
@@ -67,8 +113,7 @@ struct DictionaryPeer: Peer, ~Copyable {
         let node = insert(Workload.userID(user))
         for index in 0..<workload.channelCount(user) {
             let id = workload.prefillMessage(user, index).rawValue
-            node.states[workload.channelID(user, index)] = CountedState(
-                lastMessage: id, lastRead: id)
+            node.states[workload.channelID(user, index)] = State(readUpTo: id)
         }
         residentStates += node.states.count
         evict()
@@ -81,7 +126,7 @@ struct DictionaryPeer: Peer, ~Copyable {
             let node = users[event.user] ?? load(event.user, workload)
             touch(node)
             let before = node.states.count
-            node.states[event.channel, default: CountedState()].apply(event.kind)
+            node.states[event.channel, default: State()].apply(event)
             residentStates += node.states.count - before
             if !node.dirty {
                 node.dirty = true
@@ -101,6 +146,14 @@ struct DictionaryPeer: Peer, ~Copyable {
         evict()
     }
 
+    func digest(_ workload: borrowing Workload) -> Int {
+        var sum = 0
+        for node in users.values {
+            for (channel, state) in node.states { sum &+= channel.hashValue ^ state.digest }
+        }
+        return sum
+    }
+
     private mutating func insert(_ user: UserID) -> Node {
         let node = Node(user)
         users[user] = node
@@ -114,8 +167,7 @@ struct DictionaryPeer: Peer, ~Copyable {
         for index in 0..<workload.channelCount(number) {
             let id = workload.newestMessage(number, index)
             if id > 0 {
-                node.states[workload.channelID(number, index)] = CountedState(
-                    lastMessage: id, lastRead: id)
+                node.states[workload.channelID(number, index)] = State(readUpTo: id)
             }
         }
         residentStates += node.states.count
@@ -145,7 +197,7 @@ struct DictionaryPeer: Peer, ~Copyable {
         guard node.dirty else { return }
         node.dirty = false
         for (channel, state) in node.states where state.dirty {
-            checksum &+= channel.rawValue ^ state.lastRead
+            checksum &+= channel.rawValue ^ state.committed
             node.states[channel]!.dirty = false
         }
     }
@@ -163,7 +215,7 @@ struct DictionaryPeer: Peer, ~Copyable {
 
 /// What one writes second: one open-addressing table of users, their states in plain arrays, links
 /// by number. No look-ahead: each event waits for its memory, line after line.
-@safe struct PlainTablePeer: Peer, ~Copyable {
+@safe struct PlainTablePeer<State: PeerState>: Peer, ~Copyable {
     @safe private struct Record {
         var user: UInt64 = 0
         var count: UInt32 = 0
@@ -171,12 +223,12 @@ struct DictionaryPeer: Peer, ~Copyable {
         var newer: Int32 = -1
         var older: Int32 = -1
         /// Owned: from `grow`, freed on eviction and in `deinit`.
-        var channels: UnsafeMutablePointer<State>?
+        var channels: UnsafeMutablePointer<Channel>?
         var dirty = false
     }
-    private struct State {
-        var channel: UInt64
-        var state: CountedState
+    private struct Channel {
+        var id: UInt64
+        var state: State
     }
 
     /// Owned tables of a fixed size: made in `init` for the number of users, freed in `deinit`.
@@ -203,7 +255,7 @@ struct DictionaryPeer: Peer, ~Copyable {
     }
 
     deinit {
-        for index in 0..<Int(recordCount) { unsafe records[index].channels?.deallocate() }
+        for index in 0..<Int(recordCount) { free(index) }
         unsafe table.deallocate()
         unsafe records.deallocate()
     }
@@ -247,10 +299,12 @@ struct DictionaryPeer: Peer, ~Copyable {
         let index = Int(record)
         let count = unsafe Int(records[index].count)
         if let channels = unsafe records[index].channels {
-            for at in 0..<count where unsafe channels[at].channel == channel { return at }
+            for at in 0..<count where unsafe channels[at].id == channel { return at }
         }
         if unsafe count == Int(records[index].room) { grow(index) }
-        unsafe records[index].channels![count] = State(channel: channel, state: CountedState())
+        // There is room for one more.
+        unsafe (records[index].channels! + count).initialize(
+            to: Channel(id: channel, state: State()))
         unsafe records[index].count += 1
         residentStates += 1
         return count
@@ -258,9 +312,9 @@ struct DictionaryPeer: Peer, ~Copyable {
 
     private mutating func grow(_ index: Int) {
         let room = unsafe max(4, Int(records[index].room) * 2)
-        let channels = UnsafeMutablePointer<State>.allocate(capacity: room)
+        let channels = UnsafeMutablePointer<Channel>.allocate(capacity: room)
         if let old = unsafe records[index].channels {
-            unsafe channels.update(from: old, count: Int(records[index].count))
+            unsafe channels.moveInitialize(from: old, count: Int(records[index].count))
             unsafe old.deallocate()
         }
         unsafe records[index].channels = channels
@@ -278,8 +332,7 @@ struct DictionaryPeer: Peer, ~Copyable {
 
     private mutating func put(_ id: UInt64, _ channel: ChannelID, _ record: Int32) {
         let at = state(channel.rawValue, record)
-        unsafe records[Int(record)].channels![at].state = CountedState(
-            lastMessage: id, lastRead: id)
+        unsafe records[Int(record)].channels![at].state = State(readUpTo: id)
     }
 
     mutating func run(_ batch: borrowing EventBatch, of workload: borrowing Workload, now: Instant)
@@ -293,7 +346,7 @@ struct DictionaryPeer: Peer, ~Copyable {
                 link(record)
             }
             let at = state(event.channel.rawValue, record)
-            unsafe records[Int(record)].channels![at].state.apply(event.kind)
+            unsafe records[Int(record)].channels![at].state.apply(event)
             if unsafe !records[Int(record)].dirty {
                 unsafe records[Int(record)].dirty = true
                 due.append((event.user.rawValue, now))
@@ -344,7 +397,7 @@ struct DictionaryPeer: Peer, ~Copyable {
         }
         unsafe records[index].dirty = false
         for at in unsafe 0..<Int(records[index].count) where unsafe channels[at].state.dirty {
-            unsafe checksum &+= channels[at].channel ^ channels[at].state.lastRead
+            unsafe checksum &+= channels[at].id ^ channels[at].state.committed
             unsafe channels[at].state.dirty = false
         }
     }
@@ -356,12 +409,30 @@ struct DictionaryPeer: Peer, ~Copyable {
             unlink(record)
             let index = Int(record)
             residentStates -= unsafe Int(records[index].count)
-            unsafe records[index].channels?.deallocate()
-            unsafe records[index].channels = nil
+            free(index)
             removeFromTable(unsafe records[index].user)
             unsafe records[index].newer = freeRecord
             freeRecord = record
         }
+    }
+
+    private func free(_ index: Int) {
+        guard let channels = unsafe records[index].channels else { return }
+        // As many as the record counts are initialized.
+        unsafe channels.deinitialize(count: Int(records[index].count))
+        unsafe channels.deallocate()
+        unsafe records[index].channels = nil
+    }
+
+    func digest(_ workload: borrowing Workload) -> Int {
+        var sum = 0
+        for index in 0..<Int(recordCount) {
+            guard let channels = unsafe records[index].channels else { continue }
+            for at in unsafe 0..<Int(records[index].count) {
+                unsafe sum &+= ChannelID(channels[at].id).hashValue ^ channels[at].state.digest
+            }
+        }
+        return sum
     }
 
     private mutating func removeFromTable(_ user: UInt64) {

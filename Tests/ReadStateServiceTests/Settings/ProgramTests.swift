@@ -47,6 +47,14 @@ import Testing
         #expect(try ReadStatesProgram.run(["version"]).output == version.output)
     }
 
+    /// The allocator is jemalloc, and keeps freed memory for a second: glibc's would make shards
+    /// and librdkafka's threads wait for one lock.
+    @Test func allocator() throws {
+        let result = try ReadStatesProgram.run(
+            ["version"], environment: ["MALLOC_CONF": "stats_print:true"])
+        #expect(result.errors.contains("opt.dirty_decay_ms: 1000 "))
+    }
+
     /// A command's help page has all its settings, and no other command's; hidden commands are on
     /// no list.
     @Test func helpIsWhole() {
