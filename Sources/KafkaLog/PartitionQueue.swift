@@ -117,6 +117,11 @@ package struct ConsumeResult: Sendable {
         highest = max(highest, left + taken)
         guard highest >= 1000 && left <= highest / 2 else { return }
         highest = left
+        nudge()
+    }
+
+    /// Wakes the thread of the partition's leader, so that it looks now what it may fetch.
+    borrowing func nudge() {
         let list = PartitionList(
             topic: topic,
             [PartitionOffset(partition: partition, offset: Int64(RD_KAFKA_OFFSET_END))])

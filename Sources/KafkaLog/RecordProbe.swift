@@ -56,14 +56,19 @@ private func look(
         let queue = try reader.start(position.partition, at: position.offset, wake: wake.fd)
         open.append(Look(index, queue))
     }
+    // A broker's thread that has nothing to fetch looks for new partitions once a second, unless
+    // something is asked of its broker.
+    var pause: Int32 = 10
     while !open.isEmpty && !deadline.passed {
-        wake.wait(milliseconds: deadline.remainingMilliseconds())
+        wake.wait(milliseconds: deadline.remainingMilliseconds(limit: pause))
         wake.clear()
         open.removeAll { look in
             guard let result = look.take() else { return false }
             results[look.index] = result
             return true
         }
+        for look in open { look.nudge() }
+        pause = min(2 * pause, 1_000)
     }
     // Silence says nothing about the log.
     for look in open {
@@ -85,6 +90,8 @@ private final class Look {
         self.index = index
         self.queue = queue
     }
+
+    func nudge() { queue.nudge() }
 
     /// The result, once there is one.
     func take() -> ProbeResult? {
