@@ -22,8 +22,8 @@ struct CacheRunner: Peer, ~Copyable {
     /// States that came, were looked at for a commit or went, with an event.
     private var movedStates = 0
 
-    init(window: Int = Self.window, looksAhead: Bool = true) {
-        cache = ReadStateCache(window: window)
+    init(looksAhead: Bool = true) {
+        cache = ReadStateCache(window: Self.window)
         cache.looksAhead = looksAhead
         loaded.window.reserveCapacity(64)
         waiting.reserveCapacity(Workload.batchSize)

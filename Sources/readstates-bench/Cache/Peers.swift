@@ -1,8 +1,8 @@
 // The baselines: the same events, exact recency, commits after 30 simulated seconds and eviction of
 // the least recent. Each holds states of one of two kinds: counts only (no windows), which spares
 // it most of the rules and gives wrong answers after messages out of order or a read that is not of
-// the newest; or whole ones, put through the same rules as the cache's, with the same
-// answers, which is what an exact service pays without the cache.
+// the newest; or whole ones, put through the same rules as the cache's, with the same answers: what
+// an exact service pays without the cache.
 
 import ReadStateCore
 
