@@ -32,7 +32,7 @@ struct CacheRunner: Peer, ~Copyable {
     var residentStates: Int { cache.stateCount }
     mutating func limit(states: Int) { capacity.states = states }
 
-    func digest(_ workload: borrowing Workload) -> Int {
+    func digest(_ workload: borrowing Workload) -> Int? {
         var sum = 0
         for user in 0..<workload.userCount {
             guard let slot = cache.find(Workload.userID(user)) else { continue }

@@ -9,8 +9,9 @@ import ReadStateCore
 /// Something that is driven with batches of events.
 protocol Peer: ~Copyable {
     var residentStates: Int { get }
-    /// The same for peers that hold the same states, in whatever order.
-    func digest(_ workload: borrowing Workload) -> Int
+    /// Of all states, in whatever order: the same for peers that hold the same. Nil where they are
+    /// not whole.
+    func digest(_ workload: borrowing Workload) -> Int?
     /// Holds at most so many states from now on.
     mutating func limit(states: Int)
     /// Makes a user with read states resident.
@@ -24,7 +25,8 @@ protocol PeerState {
     var dirty: Bool { get set }
     /// What a commit reads of it.
     var committed: UInt64 { get }
-    var digest: Int { get }
+    /// Nil where it is not a whole state.
+    var digest: Int? { get }
     init()
     /// Everything up to `message` is read.
     init(readUpTo message: UInt64)
@@ -45,7 +47,7 @@ struct CountedState: PeerState {
         lastRead = message
     }
     var committed: UInt64 { lastRead }
-    var digest: Int { Int(truncatingIfNeeded: lastRead) }
+    var digest: Int? { nil }
 
     @inline(__always)
     mutating func apply(_ event: Event) {
@@ -78,7 +80,7 @@ struct WholeState: PeerState {
         state.lastRead = state.lastMessage
     }
     var committed: UInt64 { state.lastRead.rawValue &+ UInt64(state.window.count) }
-    var digest: Int { state.hashValue }
+    var digest: Int? { state.hashValue }
 
     @inline(__always)
     mutating func apply(_ event: Event) {
@@ -146,10 +148,13 @@ struct DictionaryPeer<State: PeerState>: Peer, ~Copyable {
         evict()
     }
 
-    func digest(_ workload: borrowing Workload) -> Int {
+    func digest(_ workload: borrowing Workload) -> Int? {
         var sum = 0
         for node in users.values {
-            for (channel, state) in node.states { sum &+= channel.hashValue ^ state.digest }
+            for (channel, state) in node.states {
+                guard let digest = state.digest else { return nil }
+                sum &+= channel.hashValue ^ digest
+            }
         }
         return sum
     }
@@ -424,12 +429,13 @@ struct DictionaryPeer<State: PeerState>: Peer, ~Copyable {
         unsafe records[index].channels = nil
     }
 
-    func digest(_ workload: borrowing Workload) -> Int {
+    func digest(_ workload: borrowing Workload) -> Int? {
         var sum = 0
         for index in 0..<Int(recordCount) {
             guard let channels = unsafe records[index].channels else { continue }
             for at in unsafe 0..<Int(records[index].count) {
-                unsafe sum &+= ChannelID(channels[at].id).hashValue ^ channels[at].state.digest
+                guard let digest = unsafe channels[at].state.digest else { return nil }
+                unsafe sum &+= ChannelID(channels[at].id).hashValue ^ digest
             }
         }
         return sum
