@@ -1,9 +1,25 @@
 // The floor of queries: a process that pops the same requests from the same lists as a worker and
 // pushes answers of the same size, in the same calls, without looking anything up.
 
+import Glibc
 import ReadStateCore
 import ReadStateWire
 import RedisLink
+import TestSupport
+
+/// A running one, with lists of its own beside those of a worker: asked in the same seconds, it
+/// waits for the same Redis and the same cores.
+final class Floor {
+    let namespace = "floor"
+    private let process: ChildProcess
+
+    init(_ bench: Bench, partitions: Int32) throws {
+        // As in a worker's namespace: or each question would look for it, and find nothing.
+        try bench.redis.cli("HSET", Keys(namespace: namespace).meta, "partitions", "\(partitions)")
+        process = try ChildProcess(
+            ["/proc/\(getpid())/exe", "answer", bench.redis.socketURL, namespace, "\(partitions)"])
+    }
+}
 
 /// `answer REDIS NAMESPACE PARTITIONS`: until it is killed.
 func runAnswerer(_ words: [String]) throws {

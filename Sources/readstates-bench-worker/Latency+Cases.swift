@@ -101,10 +101,12 @@ func measureHandOver(_ bench: Bench) throws {
     let topic = try bench.topic(partitions: 2)
     let first = try bench.startWorker(topic, until: 1)
     _ = try first.waitUntilApplied()
+    let floor = try Floor(bench, partitions: topic.partitions)
     // One for each partition: a question that waits at one keeps none from the other.
-    let askers = try (0..<topic.partitions).map {
-        try SteadyAsker(bench, namespace: first.namespace, partition: $0)
+    var askers = try (0..<topic.partitions).map {
+        try ("partition \($0)", SteadyAsker(bench, namespace: first.namespace, partition: $0))
     }
+    askers.append(try ("floor", SteadyAsker(bench, namespace: floor.namespace)))
     usleep(3_000_000)
     let begin = seconds()
     let second = try ReadStatesProgram(
@@ -114,12 +116,12 @@ func measureHandOver(_ bench: Bench) throws {
     _ = try second.process.waitForLine("a second owner") { $0.contains("partition_started") }
     usleep(3_000_000)
     let end = seconds()
-    for (partition, asker) in askers.enumerated() {
+    for (name, asker) in askers {
         let all = asker.stop()
         let calm = all.filter { $0.asked < begin }.map(\.seconds)
         let moved = all.filter { $0.asked >= begin && $0.asked < end }.map(\.seconds)
         say(
-            "  partition \(partition): before p99 \(milliseconds(calm, 0.99)), longest "
+            "  \(name): before p99 \(milliseconds(calm, 0.99)), longest "
                 + "\(milliseconds(calm, 1)); meanwhile p99 \(milliseconds(moved, 0.99)), longest "
                 + "\(milliseconds(moved, 1))")
     }
@@ -137,7 +139,10 @@ func measureFlush(_ bench: Bench) throws {
     try waitUntil("all is committed", within: .seconds(90)) {
         try worker.program.metrics().sum("readstates_dirty_users") == 0
     }
-    let asker = try SteadyAsker(bench, namespace: worker.namespace)
+    let floor = try Floor(bench, partitions: topic.partitions)
+    let askers = try [worker.namespace, floor.namespace].map {
+        try SteadyAsker(bench, namespace: $0)
+    }
     let begin = seconds()
     usleep(20_000_000)
     let burst = try ReadStatesProgram.run(
@@ -147,13 +152,15 @@ func measureFlush(_ bench: Bench) throws {
     let rate = burst.output.split(separator: "\n").last ?? ""
     say("  burst from 20.0 s to \(text(touched, 1)) s: \(rate)")
     while seconds() - begin < 120 { usleep(200_000) }
-    let times = asker.stop()
+    let answers = askers.map { $0.stop() }
     for from in stride(from: 0.0, to: 120, by: 5) {
-        let part = times.filter { $0.asked - begin >= from && $0.asked - begin < from + 5 }
-            .map(\.seconds)
-        say(
-            "  \(text(from, 0).column(3)) s: p50 \(milliseconds(part, 0.5)), "
-                + "p99 \(milliseconds(part, 0.99)), longest \(milliseconds(part, 1))")
+        let figures = answers.map { all in
+            let part = all.filter { $0.asked - begin >= from && $0.asked - begin < from + 5 }
+                .map(\.seconds)
+            return "p50 \(milliseconds(part, 0.5)), p99 \(milliseconds(part, 0.99)), "
+                + "longest \(milliseconds(part, 1))"
+        }
+        say("  \(text(from, 0).column(3)) s: \(figures[0]); floor \(figures[1])")
     }
     try worker.end()
     try bench.redis.cli("FLUSHALL")
@@ -192,7 +199,7 @@ final class SteadyAsker {
             while !shared.isStopped.load(ordering: .relaxed) {
                 repeat { user = user % users + 1 } while !isAsked(user)
                 let asked = seconds()
-                guard (try? client.ask(.totals(UserID(user)))) != nil else { continue }
+                guard (try? client.ask(.get(UserID(user), ChannelID(1)))) != nil else { continue }
                 let taken = seconds() - asked
                 shared.answered.withLock {
                     $0.append(AnsweredQuestion(asked: asked, seconds: taken))
