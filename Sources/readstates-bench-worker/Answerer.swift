@@ -1,4 +1,4 @@
-// The floor of queries: a process that pops the same requests from the same lists as a worker and
+// The floor of queries: a process that pops such requests from such lists as a worker does, and
 // pushes answers of the same size, in the same calls, without looking anything up.
 
 import Glibc

@@ -16,8 +16,8 @@
 import Glibc
 import TestSupport
 
-/// Half a million users of 16 channels: 8 million states, and as many commits as there can be, since
-/// all users change within each flush interval.
+/// Half a million users of 16 channels: 8 million states, and as many commits as there can be,
+/// since all users change within each flush interval.
 private let manyUsers = Traffic(events: 12_000_000, users: 500_000, channels: 16)
 
 func measureQueries(_ bench: Bench) throws {
@@ -114,15 +114,15 @@ private final class Flow {
         else { throw BenchFailure("load: \(run)") }
         var rate = events / (try worker.waitUntilApplied(lastOffsets(run)) - begin)
         say("  \(Int(rate)) events/s without questions, as fast as that goes")
+        let length = bench.isRealKafka ? 30 : 8
         while rate > 1_000 {
             rate *= 0.85
-            let run = try round(Int(rate), seconds: bench.isRealKafka ? 30 : 8)
+            let run = try round(Int(rate), seconds: length)
             let behind = try secondsBehind(run)
             let unasked = run.worker!.unasked
             say("      of \(Int(rate)) events/s \(text(behind)) s behind, \(unasked) not asked")
-            let limit = mostUnasked * Double(30 * questions)
-            guard behind <= mostBehind, Double(unasked) < limit, run.rate > 0.98 * rate
-            else { continue }
+            let isAsked = Double(unasked) < mostUnasked * Double(length * questions)
+            guard behind <= mostBehind, isAsked, run.rate > 0.98 * rate else { continue }
             say("  \(Int(rate)) events/s are possible, of which 70 % are sent")
             return rate
         }
@@ -160,10 +160,8 @@ private final class Flow {
     func withoutWorker<Result>(_ body: () throws -> Result) throws -> Result {
         hasWorker = false
         let reader = try ChildProcess(
-            [
-                "/proc/\(getpid())/exe", "bare", bench.bootstrap, topic.name, "\(topic.partitions)",
-                "0",
-            ])
+            ["/proc/\(getpid())/exe", "bare", bench.bootstrap, topic.name]
+                + ["\(topic.partitions)", "0"])
         defer { reader.kill() }
         return try body()
     }

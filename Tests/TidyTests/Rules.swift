@@ -18,7 +18,7 @@ struct Rule: Sendable {
 
     static let all = [
         imports, functionLength, fileLength, lineLength, bannedCalls, typeNames, fileHeads,
-        uncheckedClaims, testSentences, machinePaths,
+        uncheckedClaims, testSentences, machinePaths, passagesTwice,
     ]
 
     /// Files longer than the limit, with their length; may only shrink, and go when they fit.
@@ -170,6 +170,16 @@ extension Rule {
         // Spelled in two halves, so that this line is not one of them.
         let pattern = #"(?<![\w.$}])/(wo"# + #"rk|ho"# + #"me|ro"# + #"ot|Us"# + #"ers)/"#
         return file.findings(of: pattern, in: file.lines) { "\($0)… exists on one machine only" }
+    }
+
+    /// Part of a document was pasted where it stood already: its old figures beside its new ones.
+    static let passagesTwice = Rule(name: "passages twice") { file in
+        guard file.path.hasSuffix(".md") else { return [] }
+        var seen: Set<String> = []
+        return file.lines.enumerated().compactMap { index, line in
+            guard line.hasPrefix("#") || line.utf8.count > 60 else { return nil }
+            return seen.insert(line).inserted ? nil : file.finding(index, "stands here twice")
+        }
     }
 }
 

@@ -127,6 +127,9 @@ import Testing
             text: "\n    @Test func something() {\n        #expect(true)\n    }"),
         Broken(
             rule: "machine paths", path: "README.md", text: "see /" + "home/me/readstates for it"),
+        Broken(
+            rule: "passages twice", path: "docs/a.md",
+            text: "## Measured\n\nold\n\n## Measured\n\nnew"),
     ]
 
     /// Each rule finds what breaks it.
