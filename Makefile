@@ -35,7 +35,7 @@ lint: install-deps ## check the format of all Swift files
 format: ## rewrite all Swift files in the house format
 	$(SWIFT) format --in-place --recursive $(SOURCES)
 
-bench: install-deps ## benchmarks of the cache, the codecs and their baselines; ARGS=... goes to it
+bench: install-deps ## benchmarks of the cache beside its baselines; ARGS=... goes to it
 	$(RELEASE) --product readstates-bench
 	.build/release/readstates-bench $(ARGS)
 
@@ -83,7 +83,7 @@ model-cache: install-deps ## the cache beside its model: all of both compared af
 	READSTATES_MODEL_STEPS=$(STEPS) $(if $(SEED),READSTATES_MODEL_SEED=$(SEED)) \
 	    $(SWIFT) test --skip-build --disable-xctest $(CHECKED) --filter CacheModelTests
 
-model: ## model-check the commit protocol; TLA2TOOLS=JAR, BOUNDS=quick|claims|full, BUG="no fence"
+model: install-deps ## model-check the commit protocol; TLA2TOOLS=JAR, BOUNDS=quick|claims|full, BUG="no fence"
 	@scripts/model
 
 dist: install-deps ## dist/readstates.tar.gz: executable without need of a toolchain, unit, settings

@@ -1,4 +1,4 @@
-// Topics: made and deleted for tests, demos and load runs, described for `doctor`.
+// Topics: made and deleted for tests, demos and load runs, and described.
 
 internal import CRdkafka
 

@@ -1,4 +1,4 @@
-// Asks workers about users, over Redis lists (spec: contract, "Queries"). A request goes to its
+// Asks workers about users, over Redis lists (docs/contract.md, "Queries"). A request goes to its
 // partition's list where the number of partitions is known from the namespace's meta hash, else to
 // the list from which any worker routes it. Replies come back to one list of this client's own,
 // whose name nobody else can guess; a late reply to a question that was given up is told by its id

@@ -24,7 +24,7 @@ package struct Entry: Hashable, Sendable {
     }
 }
 
-/// One event of one user (spec: semantics, "Events").
+/// One event of one user (docs/semantics.md, "Events").
 package struct Event: Sendable {
     package enum Kind: Hashable, Sendable {
         case messageSent(MessageID, mention: Bool, own: Bool)

@@ -1,5 +1,5 @@
-// What can be asked of a user's read states, and what is answered (spec: contract, "Queries"). Ids
-// of requests, reply lists and encodings are the edge's business; the core knows questions and
+// What can be asked of a user's read states, and what is answered (docs/contract.md, "Queries").
+// Ids of requests, reply lists and encodings are the edge's business; the core knows questions and
 // answers.
 
 /// A question about one user.
@@ -53,7 +53,7 @@ package struct UserTotals: Hashable, Sendable {
     package init() {}
 }
 
-/// Why a question was not answered (spec: contract, "Codes").
+/// Why a question was not answered (docs/contract.md, "Codes").
 package enum QueryErrorCode: String, Hashable, Sendable {
     case badRequest = "bad_request"
     case unknownPartition = "unknown_partition"

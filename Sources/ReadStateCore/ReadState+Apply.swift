@@ -1,4 +1,4 @@
-// The rules: what each event does to one read state (spec: semantics, "Events"). This is the only
+// The rules: what each event does to one read state (docs/semantics.md, "Events"). This is the only
 // place where they are written in full; the cache's shortcuts are tested against it.
 //
 // Two ideas carry all of it. A count is the size of a set: an id enters the window once, however

@@ -10,7 +10,7 @@ package import ReadStateCore
 
 /// A decoder of records. It owns the JSON parser's buffers: one for each shard.
 package struct EventDecoder: ~Copyable {
-    /// Most bytes of a value: 1 MiB (contract, "Limits").
+    /// Most bytes of a value: 1 MiB (docs/contract.md, "Limits").
     package static let valueLimit = 1 << 20
 
     package enum Outcome: Hashable, Sendable {

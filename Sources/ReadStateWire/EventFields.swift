@@ -20,7 +20,7 @@ package enum EventKind: UInt8, CaseIterable, Hashable, Sendable {
 
 /// One event's fields, unchecked. Its list is kept at the end of somebody's array of entries.
 package struct EventFields: Hashable, Sendable {
-    /// Most entries of an event's list (contract, "Limits").
+    /// Most entries of an event's list (docs/contract.md, "Limits").
     package static let listLimit = 1_000
     /// `MENTION_EVERYONE`, the last one there is.
     static let largestMention: UInt32 = 3

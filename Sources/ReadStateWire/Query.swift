@@ -1,4 +1,4 @@
-// A request as it arrives in a list (contract, "Queries").
+// A request as it arrives in a list (docs/contract.md, "Queries").
 
 package import ReadStateCore
 
@@ -25,7 +25,7 @@ package struct ReplyAddress: Hashable, Sendable {
 
 /// A request that can be answered.
 package struct Query: Hashable, Sendable {
-    /// Most bytes of a request: 64 KiB (contract, "Limits").
+    /// Most bytes of a request: 64 KiB (docs/contract.md, "Limits").
     package static let sizeLimit = 64 << 10
 
     package var address: ReplyAddress

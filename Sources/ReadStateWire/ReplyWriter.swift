@@ -1,5 +1,5 @@
 // Answers, in the encoding of their query. A list of up to 10,000 states is written as it is found:
-// `beginList`, `append` for each state, `endList`; there is no array in between.
+// `ListReplyWriter` appends each state; there is no array in between.
 
 package import ReadStateCore
 

@@ -8,10 +8,10 @@
 
 package import ReadStateCore
 
-/// Why stored bytes were not taken. The raw values are labels of a metric.
-package enum StoredProblem: String, CaseIterable, Hashable, Sendable {
+/// Why stored bytes were not taken.
+package enum StoredProblem: Hashable, Sendable {
     /// Written by a newer version: nothing is wrong with the bytes, but they are not for this one.
-    case unknownVersion = "unknown_version"
+    case unknownVersion
     /// Not what any version writes.
     case corrupt
 }

@@ -1,4 +1,4 @@
-// The names of everything in Redis (spec: contract, "Stored"). All keys of a partition carry its
+// The names of everything in Redis (docs/contract.md, "Stored"). All keys of a partition carry its
 // hash tag `{ns:p}`: one slot of a cluster, one ordered stream of writes. Names that are written
 // for every user go straight into a command; the others are made once.
 

@@ -24,7 +24,7 @@ package struct StoredToken: Hashable, Sendable {
     }
 }
 
-/// What the last applied record was, so that a topic that was deleted and made again is noticed.
+/// What a record shortly before the position was, so that a topic that was deleted and made again is noticed.
 package struct Fingerprint: Hashable, Sendable {
     /// The record's offset.
     package let offset: Int64

@@ -6,7 +6,7 @@ import ReadStateCore
 
 /// A way to get the protocol wrong.
 package enum PlantedBug: String, CaseIterable, Sendable {
-    // The ten of docs/model.
+    // Those of docs/model, but for `unansweredClaimTrusted` below.
     case positionOneTooFar = "position one too far"
     case evictBeforeAcknowledged = "evict before acknowledged"
     case wholeAfterEviction = "whole after eviction"
@@ -44,7 +44,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case unansweredClaimTrusted = "unanswered claim trusted"
     /// The log is continued one record behind the stored position.
     case startOneTooFar = "start one too far"
-    /// Records that were delivered again are not recognised.
+    /// A record that is skipped is not counted.
     case tombstoneUncounted = "skipped record not counted"
     /// A request popped for a partition that was lost is not given back.
     case requestNotReturned = "request not given back"

@@ -20,14 +20,13 @@ func take(_ option: String, from words: inout [String]) -> String? {
 }
 
 let everything: [(name: String, run: () -> Void)] = [
-    ("cache", { measureThroughput([.small, .middle], prepared: true) }),
-    ("cache-small", { measureThroughput([.small], prepared: true) }),
-    ("cache-middle", { measureThroughput([.middle], prepared: true) }),
-    ("cache-tiny", { measureThroughput([.tiny], prepared: true) }),
-    ("cache-evicting", { measureThroughput([.evicting], prepared: true) }),
-    ("cache-small-evicting", { measureThroughput([.smallEvicting], prepared: true) }),
-    ("cache-large", { measureThroughput([.large], prepared: true) }),
-    ("cache-unprepared", { measureThroughput([.middle], prepared: false) }),
+    ("cache", { measureThroughput([.small, .middle]) }),
+    ("cache-small", { measureThroughput([.small]) }),
+    ("cache-middle", { measureThroughput([.middle]) }),
+    ("cache-tiny", { measureThroughput([.tiny]) }),
+    ("cache-evicting", { measureThroughput([.evicting]) }),
+    ("cache-small-evicting", { measureThroughput([.smallEvicting]) }),
+    ("cache-large", { measureThroughput([.large]) }),
     ("cache-instructions", { measureInstructions(.small) }),
     ("cache-instructions-evicting", { measureInstructions(.smallEvicting) }),
     ("cache-memory", { measureMemory(users: 400_000) }),

@@ -8,7 +8,8 @@
 //      |
 //   block    | owner | channels ... | states ... | channel index if there are many |
 //      |                 8 each        16 each
-//   side     | owner | last read | window ids ... |       states with two or more unread
+//   side     | owner | state | distance | rare fields | gaps ... |      two or more unread, 5 to 8
+//                                                                       bytes each
 //
 // Everything is plain memory in a few regions that grow without copying; links are 32-bit numbers.
 // Nothing in here is reference counted, and no event allocates. What takes time is waiting for
@@ -17,8 +18,8 @@
 // the waits run side by side; it makes an event two to three times as fast (docs/cache.md).
 //
 // Files by aspect: Region, Slab, UserIndex, PackedState and SideBlock are the parts; `+Eviction`,
-// `+Dirty`, `+States`, `+Apply`, `+Changes`, `+Answers`, `+Packing`, `+LookAhead` and `+Invariants`
-// the operations.
+// `+Dirty`, `+States`, `+Run`, `+Apply`, `+Changes`, `+Answers`, `+Packing`, `+LookAhead` and
+// `+Invariants` the operations.
 
 internal import Synchronization
 

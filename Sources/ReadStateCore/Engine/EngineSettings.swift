@@ -30,7 +30,7 @@ package struct EngineSettings: Sendable {
     package var leavingLimit = 2_048
     /// Questions waiting for a load or an offset; beyond it they are answered `unavailable`.
     package var questionLimit = 65_536
-    /// A question without a deadline waits so long, in milliseconds (spec: contract, "behind").
+    /// A question without a deadline waits so long, in milliseconds (docs/contract.md, "behind").
     package var questionPatience: Int64 = 5_000
     /// Always nil, but in the simulator's tests of itself.
     package var fault: EngineFault?

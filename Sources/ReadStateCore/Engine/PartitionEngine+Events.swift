@@ -3,7 +3,7 @@
 
 extension PartitionEngine {
     /// Applies a run of the log. `upTo` is the first offset behind the run (records that were
-    /// skipped or dead-lettered included), `lastRecord` its newest record.
+    /// skipped or dead-lettered included), `lastRecord` a record of the run.
     package mutating func apply(
         _ batch: borrowing EventBatch, upTo: Offset, lastRecord: RecordFingerprint?, now: Instant
     ) {

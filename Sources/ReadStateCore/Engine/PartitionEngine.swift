@@ -47,7 +47,7 @@ package struct PartitionEngine: ~Copyable {
     var cache: ReadStateCache
     /// The first offset not seen yet.
     package internal(set) var next = Offset.zero
-    /// The newest record below `next`, whatever became of it.
+    /// The first record of the newest batch below `next`, whatever became of it.
     package internal(set) var lastRecord: RecordFingerprint?
     /// Nobody was ever evicted and the keyspace was empty: who is not resident has no states.
     var whole = false

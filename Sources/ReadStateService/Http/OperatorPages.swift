@@ -1,4 +1,4 @@
-/// What a worker answers to operators (spec: contract, "The program").
+/// What a worker answers to operators (docs/contract.md, "The program").
 package struct OperatorPages: Sendable {
     /// `/metrics`.
     package var metrics: MetricsRegistry

@@ -38,7 +38,8 @@ extension Setting {
         Setting(
             "redis", .redis, .absent("required"), .connections, of: redisCommands,
             requiredBy: redisCommands.subtracting([.load]), secret: true,
-            "Redis, as redis://[user:password@]host[:port][/db] or unix:///path/of/socket."),
+            "Redis, as redis://[user:password@]host[:port][/db] or "
+                + "unix:///path/of/socket[?db=N]."),
         Setting(
             "redis-username", .text, .absent("none"), .connections, of: redisCommands,
             "User name for Redis; wins over the one in the URL. Needs `redis-password`."),
@@ -53,13 +54,15 @@ extension Setting {
             "partitioner", .choice(["murmur2", "none"]), .value("murmur2"), .connections,
             of: services,
             "How producers choose a user's partition; an event elsewhere is a dead letter. "
-                + "`none` switches that check off."),
+                + "`none` switches that check off. Then only the asker knows a user's partition: "
+                + "its list is the one to ask, and the commands cannot, who ask murmur2's."),
         Setting(
             "dead-letter-topic", .topic, .absent("TOPIC.dlq"), .connections, of: services,
             "Where events go that cannot be applied."),
         Setting(
             "allow-unsafe-redis", .toggle, .value("false"), .connections, of: services,
-            "Start even if Redis may evict keys or keeps nothing on disk and no replica."),
+            "Start whatever is wrong with Redis: that it evicts keys, keeps nothing on disk and "
+                + "has no replica, is older than 7.0, a replica itself or a node of a cluster."),
     ]
 
     private static let cacheAndCommits = [
@@ -91,8 +94,9 @@ extension Setting {
             "Threads among which the partitions are shared out."),
         Setting(
             "request-limit", .count(1...1_000_000), .value("16384"), .process, of: [.worker],
-            "Requests that may wait in the process for loads or for `min_offset`; more are "
-                + "answered `unavailable`. Each takes at most 1 KiB: 16 MiB by default."),
+            "Requests that may wait in the process for loads or for `min_offset`, an equal part "
+                + "of them in each shard; more are answered `unavailable`. Of their bytes a shard holds "
+                + "16 MiB at most; then the next ones stay in Redis until some are answered."),
         Setting(
             "revoke-budget", .duration(milliseconds...(.seconds(50))), .value("10s"), .process,
             of: [.worker],

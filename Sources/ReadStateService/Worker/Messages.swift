@@ -70,7 +70,7 @@ struct DeadLetter: Sendable {
     var byteCount: Int { (key?.count ?? 0) + (value?.count ?? 0) }
 }
 
-/// Exit codes of the program (spec: contract, "The program").
+/// Exit codes of the program (docs/contract.md, "The program").
 package enum ExitCode: Int32, Sendable {
     case done = 0
     case failed = 1

@@ -62,30 +62,37 @@ extension Shard {
         var applied = Offset.zero
         for index in 0..<stored.count where stored.name(index).isHeader {
             var header = ReadStateWire.StoredUser(appliedOffset: .zero)
-            guard header.decode(stored.value(index)) == nil else {
-                throw corrupt("@")
-            }
+            if let problem = header.decode(stored.value(index)) { throw unreadable("@", problem) }
             applied = header.appliedOffset.next
         }
-        var unreadable: String?
+        var failure: RedisLinkError?
         partition.engine.install(
             user, applied: applied, stateCount: max(0, stored.count - 1), now: now
         ) { add in
             for index in 0..<stored.count where !stored.name(index).isHeader {
-                guard let channel = Decimal.parse(stored.name(index)), channel > 0,
-                    StoredState.decode(stored.value(index), into: &scratch) == nil
-                else {
-                    unreadable = stored.name(index).text
+                let name = stored.name(index)
+                guard let channel = Decimal.parse(name), channel > 0 else {
+                    failure = unreadable(name.text, .corrupt)
+                    return
+                }
+                if let problem = StoredState.decode(stored.value(index), into: &scratch) {
+                    failure = unreadable(name.text, problem)
                     return
                 }
                 add(ChannelID(channel), scratch)
             }
         }
-        if let unreadable { throw corrupt(unreadable) }
+        if let failure { throw failure }
     }
 
-    private func corrupt(_ field: String) -> RedisLinkError {
-        RedisLinkError(.request, .corrupt, "field \(field) is not a stored read state")
+    private func unreadable(_ field: String, _ problem: StoredProblem) -> RedisLinkError {
+        switch problem {
+        case .corrupt:
+            RedisLinkError(.request, .corrupt, "field \(field) is not a stored read state")
+        case .unknownVersion:
+            RedisLinkError(
+                .request, .corrupt, "field \(field) was written by a newer version of this program")
+        }
     }
 
     /// A load that failed is tried again on a new claim; one that found what this program did not

@@ -115,13 +115,8 @@ struct Rounds {
 }
 
 /// Time and memory of the cache and its baselines, in rounds of all of them.
-func measureThroughput(_ shapes: [Shape], prepared: Bool) {
+func measureThroughput(_ shapes: [Shape]) {
     for shape in shapes {
-        func cache(looksAhead: Bool) -> CacheRunner {
-            var runner = CacheRunner(looksAhead: looksAhead)
-            if prepared { runner.prepare(shape) }
-            return runner
-        }
         var memory = ""
         let tell = { (peer: borrowing CacheRunner, outcome: Outcome) in
             let charged = Double(peer.cache.chargedBytes) / Double(outcome.states)
@@ -130,8 +125,9 @@ func measureThroughput(_ shapes: [Shape], prepared: Bool) {
                 + " \(peer.evictions) evictions, \(peer.committedStates) states committed"
         }
         let peers: [(name: String, run: () -> Outcome)] = [
-            ("the cache", { measure(shape, { cache(looksAhead: true) }, inspect: tell) }),
-            ("the cache, no look-ahead", { measure(shape, { cache(looksAhead: false) }) }),
+            ("the cache", { measure(shape, { CacheRunner() }, inspect: tell) }),
+            ("the cache, huge pages", { measure(shape, { CacheRunner(inHugePagesFor: shape) }) }),
+            ("the cache, no look-ahead", { measure(shape, { CacheRunner(looksAhead: false) }) }),
             (
                 "plain table, counts only",
                 { measure(shape, { PlainTablePeer<CountedState>(users: shape.users) }) }
@@ -176,7 +172,7 @@ private func check(_ rounds: [Rounds]) {
     }
 }
 
-/// A short run of the cache alone, to be counted by callgrind (which knows no `prepare`).
+/// A short run of the cache alone, to be counted by callgrind.
 func measureInstructions(_ shape: Shape) {
     var shape = shape
     shape.events = 1 << 20

@@ -29,6 +29,13 @@ struct CacheRunner: Peer, ~Copyable {
         waiting.reserveCapacity(Workload.batchSize)
     }
 
+    /// With the memory for a shape made ahead, in huge pages, which a worker does not do.
+    init(inHugePagesFor shape: Shape) {
+        self.init()
+        let states = shape.capacity ?? shape.users * 11
+        precondition(cache.prepare(bytes: states * 48), "no memory for the shape")
+    }
+
     var residentStates: Int { cache.stateCount }
     mutating func limit(states: Int) { capacity.states = states }
 
@@ -175,12 +182,6 @@ struct CacheRunner: Peer, ~Copyable {
             cache.load(loaded, channel: workload.channelID(user, index), into: slot)
         }
         evict()
-    }
-
-    /// Makes memory for a shape ahead, as a worker would for its capacity.
-    mutating func prepare(_ shape: Shape) {
-        let states = shape.capacity ?? shape.users * 11
-        precondition(cache.prepare(bytes: states * 48), "no memory for the shape")
     }
 
     /// A message in every channel of every user, `apart` milliseconds after the one before.

@@ -13,9 +13,7 @@ func measureScale() {
     for shape in [Shape.middle, .hundredMillion] {
         for isHuge in [false, true] {
             let outcome = measure(shape) {
-                var runner = CacheRunner()
-                if isHuge { runner.prepare(shape) }
-                return runner
+                isHuge ? CacheRunner(inHugePagesFor: shape) : CacheRunner()
             }
             print(
                 "  " + "\(shape.name), \(isHuge ? "huge" : "ordinary") pages".padding(34),

@@ -3,7 +3,7 @@
 // twenty a mention) and 15 % reads of everything in a channel, nearly 2 % of the events in a
 // channel that is new to the user, ids as snowflakes, 200,000 events a second of simulated time.
 //
-// It is made in pieces of 512 batches between the measured stretches, so that making it costs the
+// It is made in pieces of 256 batches between the measured stretches, so that making it costs the
 // measured code nothing but what the processor's caches forget.
 
 import ReadStateCore
