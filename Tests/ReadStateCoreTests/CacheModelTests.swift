@@ -251,6 +251,47 @@ import Testing
         }
     }
 
+    @Test(arguments: [257, 300, 378, 511, 600, 640, 1000])
+    func aUserWithManyWindowsLeavesWhole(channels: Int) {
+        // A user's side blocks lie side by side and go with it in any number; others keep theirs,
+        // and who comes then gets none that somebody has.
+        var cache = ReadStateCache(window: 8)
+        var message: UInt64 = 1 << 30
+        func sendTwice(to user: UInt64, channels: Int) {
+            let entries: [Entry] = []
+            let slot = cache.insert(UserID(user))
+            for channel in 1...channels {
+                for _ in 0..<2 {
+                    message += 1
+                    let kind = Event.Kind.messageSent(
+                        MessageID(message), mention: false, own: false)
+                    let event = Event(
+                        offset: .zero, user: UserID(user), channel: ChannelID(UInt64(channel)),
+                        op: .none, kind: kind)
+                    let changed = cache.apply(event, entries: entries.span, to: slot)
+                    #expect(changed)
+                }
+            }
+        }
+        func isWhole(_ user: UInt64) -> Bool {
+            guard let slot = cache.find(UserID(user)) else { return false }
+            var isWhole = true
+            cache.forEachState(at: slot) {
+                isWhole = isWhole && $1.window.count == 2 && $1.lastMessage == $1.window[1].id
+            }
+            return isWhole
+        }
+        sendTwice(to: 1, channels: 5)
+        for round in UInt64(1)...3 {
+            sendTwice(to: 2, channels: channels)
+            cache.remove(cache.find(UserID(2))!)
+            cache.checkInvariants()
+            sendTwice(to: 100 + round, channels: channels)
+            cache.checkInvariants()
+            #expect(isWhole(1) && isWhole(100 + round))
+        }
+    }
+
     @Test func whatIsChargedIsGivenBack() {
         // A cache that was filled and emptied is charged for its index only, and removeAll brings
         // it back to where it began.

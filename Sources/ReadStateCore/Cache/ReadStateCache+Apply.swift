@@ -43,7 +43,7 @@ extension ReadStateCache {
         let state: PackedState = slab.load(at: place.value)
         let next: PackedState?
         if state.isExtended {
-            next = own ? nil : sendExtended(id, mention, state)
+            next = own ? nil : sendExtended(id, mention, state, at: place)
         } else if own {
             next = state.sentOwn(id)
         } else {
@@ -139,15 +139,15 @@ extension ReadStateCache {
     /// where there is room for it.
     @inline(__always)
     private mutating func sendExtended(
-        _ id: UInt64, _ mention: Bool, _ state: PackedState
+        _ id: UInt64, _ mention: Bool, _ state: PackedState, at place: StatePlace
     ) -> PackedState? {
         let side = SideBlock(rest: state.rest)
         let gap = id &- state.lastMessage
         guard id > state.lastMessage, side.isPlain, side.plainCount &+ 1 < window,
             gap < side.mentionBit
-        else { return sendUnplain(id, mention, state) }
+        else { return sendUnplain(id, mention, state, at: place) }
         guard let next = side.appending(gap, mention: mention, in: &slab) else {
-            return sendFull(id, mention, state)
+            return sendFull(id, mention, state, at: place)
         }
         return PackedState(message: id | PackedState.extendedBit, rest: next.rest)
     }
@@ -156,11 +156,11 @@ extension ReadStateCache {
     /// the message is appended there.
     @inline(never)
     private mutating func sendFull(
-        _ id: UInt64, _ mention: Bool, _ state: PackedState
+        _ id: UInt64, _ mention: Bool, _ state: PackedState, at place: StatePlace
     ) -> PackedState? {
         var side = SideBlock(rest: state.rest)
-        guard side.keepsLayout else { return sendUnplain(id, mention, state) }
-        moveToLarger(&side, RareFields(bits: 0))
+        guard side.keepsLayout else { return sendUnplain(id, mention, state, at: place) }
+        moveToLarger(&side, RareFields(bits: 0), of: place)
         guard let next = side.appending(id &- state.lastMessage, mention: mention, in: &slab) else {
             preconditionFailure("a larger block has room")
         }
@@ -170,7 +170,7 @@ extension ReadStateCache {
     /// The same for all else: a full window, rare fields, a newest message that is read.
     @inline(never)
     private mutating func sendUnplain(
-        _ id: UInt64, _ mention: Bool, _ state: PackedState
+        _ id: UInt64, _ mention: Bool, _ state: PackedState, at place: StatePlace
     ) -> PackedState? {
         var side = SideBlock(rest: state.rest)
         let last = state.lastMessage
@@ -184,7 +184,7 @@ extension ReadStateCache {
                 guard dropOldestPlain(&side, rare) else { return nil }
             }
             let index = side.entryCount
-            makeRoom(for: &side, rare)
+            makeRoom(for: &side, rare, of: place)
             side.entryCount &+= 1
             let mentioned = side.has(SideBlock.Flag.impliedMention)
             side.setEntry(gap | (mentioned ? side.mentionBit : 0), at: index, rare, in: &slab)
@@ -241,23 +241,29 @@ extension ReadStateCache {
 
     /// Moves a side block to a larger class if it has no room for one more entry.
     @inline(__always)
-    private mutating func makeRoom(for side: inout SideBlock, _ rare: RareFields) {
+    private mutating func makeRoom(
+        for side: inout SideBlock, _ rare: RareFields, of place: StatePlace
+    ) {
         let bytes = side.bytes(rare) &+ side.stride
-        if bytes > slab.blockBytes(side.sizeClass) { moveToLarger(&side, rare) }
+        if bytes > slab.blockBytes(side.sizeClass) { moveToLarger(&side, rare, of: place) }
     }
 
     @inline(__always)
-    private mutating func moveToLarger(_ side: inout SideBlock, _ rare: RareFields) {
+    private mutating func moveToLarger(
+        _ side: inout SideBlock, _ rare: RareFields, of place: StatePlace
+    ) {
         let old = side
         if side.keepsLayout {
             // All of it as it is, the owner included.
             side.sizeClass = Self.sideClass(for: old.roomyBytes(rare, more: 1))
             side.block = slab.allocate(side.sizeClass, owner: 0)
             slab.copyWords(old.bytes(rare), from: old.offset, to: side.offset)
-            freeSide(old)
         } else {
             moveToOtherLayout(&side, rare)
         }
+        // Before anything moves, the state must not refer to the old block any more.
+        slab.store(side.rest, at: place.value &+ 8)
+        freeSide(old)
     }
 
     @inline(never)
@@ -275,7 +281,6 @@ extension ReadStateCache {
         side.setDistance(distance, in: &slab)
         let (from, to) = (old.offset &+ old.rareStart, side.offset &+ side.rareStart)
         slab.copy(old.bytes(rare) &- old.rareStart, from: from, to: to)
-        freeSide(old)
     }
 
     /// Everything is read, of a state that had a window: what is left fits the short form, or nil.

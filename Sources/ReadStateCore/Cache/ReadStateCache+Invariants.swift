@@ -30,6 +30,7 @@ extension ReadStateCache {
             return 0
         }
         precondition(slab.owner(record.block) == slot, "a block knows its owner")
+        precondition(slab.holds(record.block, record.sizeClass), "a block is one of its class")
         precondition(Int(record.count) <= slab.capacity(record.sizeClass), "states fit their block")
         var bytes = slab.blockBytes(record.sizeClass)
         for index in 0..<Int(record.count) {
@@ -47,6 +48,7 @@ extension ReadStateCache {
         guard side.hasBlock else { return 0 }
         precondition(
             resolve(slab.owner(side.block)) == slot, "a side block knows its owner")
+        precondition(slab.holds(side.block, side.sizeClass), "a side block is one of its class")
         precondition(
             slab.load(UInt8.self, at: side.offset + 4) == UInt8(truncatingIfNeeded: index),
             "a side block knows its state")

@@ -23,7 +23,8 @@ extension ReadStateCache {
 
     // MARK: Size classes
 
-    /// Side blocks come first: steps of 8 bytes up to 128, then eight classes for each doubling.
+    /// Side blocks come first, fewer than 64 classes of them: steps of 8 bytes up to 128, then eight
+    /// for each doubling.
     static let sideClasses = 63
     /// Blocks of up to 16 states exactly, then eight classes for each doubling.
     static let blockClasses = 163
@@ -238,17 +239,27 @@ extension ReadStateCache {
         }
     }
 
-    /// Drops all states of a user.
+    /// Drops all states of a user. Its side blocks are all given back before any is moved: a block
+    /// that moves is looked for among its owner's states, which must all refer to what they have.
     mutating func dropStates(_ slot: UInt32) {
-        let count = Int(records[slot].count)
-        for index in 0..<count {
-            let state: PackedState = slab.load(at: place(index, of: records[slot]).value)
-            if state.isExtended { freeSide(SideBlock(rest: state.rest)) }
-        }
-        stateCount -= count
         let record = records[slot]
+        // A bit for each size class of side blocks.
+        var freed: UInt64 = 0
+        for index in 0..<Int(record.count) {
+            let state: PackedState = slab.load(at: place(index, of: record).value)
+            let side = SideBlock(rest: state.rest)
+            guard state.isExtended, side.hasBlock else { continue }
+            slab.free(side.block, side.sizeClass)
+            freed |= 1 << side.sizeClass
+        }
+        stateCount -= Int(record.count)
         records[slot].count = 0
         records[slot].block = none
+        while freed != 0 {
+            let sizeClass = UInt8(freed.trailingZeroBitCount)
+            freed &= freed - 1
+            if slab.isLoose(sizeClass) { compactSides(sizeClass) }
+        }
         if record.block != none { freeBlock(record.block, record.sizeClass) }
     }
 

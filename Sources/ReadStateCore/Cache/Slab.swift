@@ -267,6 +267,7 @@ struct Slab: ~Copyable {
             var block = sizeClass.freeHead
             while block != none {
                 precondition(owner(block) == none, "a free block has no owner")
+                precondition(holds(block, UInt8(number)), "a free block is one of its class")
                 free += 1
                 block = region.load(at: Self.offset(block) + 4)
             }
@@ -275,6 +276,24 @@ struct Slab: ~Copyable {
             bytes += Int(sizeClass.extent - sizeClass.free) * Int(sizeClass.blockBytes)
         }
         precondition(bytes == liveBytes, "blocks in use are counted")
+    }
+
+    /// Whether it is one of the class's blocks, in use or free. Looks at all of the class's pages.
+    func holds(_ block: BlockRef, _ number: UInt8) -> Bool {
+        let sizeClass = classes[UInt32(number)]
+        var page = sizeClass.lastPage
+        var blocks = sizeClass.extent == 0 ? 0 : (sizeClass.extent - 1) % sizeClass.perPage + 1
+        while page != none {
+            let distance = Self.offset(block) - Int(page) * Self.smallPage
+            if distance >= 0, distance < Self.pageBytes(Int(sizeClass.tier)) {
+                let (place, rest) = distance.quotientAndRemainder(
+                    dividingBy: Int(sizeClass.blockBytes))
+                return rest == 0 && place < Int(blocks)
+            }
+            page = links[page]
+            blocks = sizeClass.perPage
+        }
+        return false
     }
 
     mutating func populate(_ bytes: Int) -> Bool { region.populate(bytes, at: 0) }
