@@ -26,7 +26,8 @@ extension ReadState {
             if event.op != .none && event.op <= rewindOp { return false }
             rewind(to: id, op: event.op, older: older, olderMentions: olderMentions)
             merge(range, of: entries, limit: limit)
-            if ownID > event.op { _ = advance(to: ownID) }
+            // Without an op it is taken as in order: nothing came after it.
+            if event.op != .none, ownID > event.op { _ = advance(to: ownID) }
             return true
         case .messageDeleted(let range):
             var changed = false

@@ -77,7 +77,7 @@ struct SetFold {
             // until a duplicate of it comes.
             let listed = Set(snapshot.map(\.first))
             if known.contains(where: { $0 >= id && !listed.contains($0) }) { isUncertain = true }
-            if own > op { advance(to: own) }
+            if op != 0, own > op { advance(to: own) }
         }
     }
 

@@ -125,6 +125,28 @@ import Testing
         #expect(cache.totals(at: slot).unreadChannels == 1)
     }
 
+    @Test func aMarkUnreadWithoutAnOpIsInOrder() {
+        // It came after the user's own message, which does not undo it; one that was accepted
+        // before that message is undone.
+        for (op, unread) in [(MessageID(0), 1), (MessageID(101), 1), (MessageID(99), 0)] {
+            var cache = ReadStateCache(window: 4)
+            let slot = cache.insert(UserID(1))
+            func apply(_ kind: Event.Kind, op: MessageID, _ entries: [Entry] = []) {
+                let event = Event(
+                    offset: .zero, user: UserID(1), channel: ChannelID(7), op: op, kind: kind)
+                _ = cache.apply(event, entries: entries.span, to: slot)
+            }
+            apply(.messageSent(MessageID(90), mention: false, own: false), op: .none)
+            apply(.messageSent(MessageID(100), mention: false, own: true), op: .none)
+            let listed = EntryRange(start: 0, count: 1)
+            apply(
+                .markedUnread(MessageID(90), unread: listed, older: 0, olderMentions: 0), op: op,
+                [Entry(90, 0)])
+            let totals = cache.totals(at: slot)
+            #expect(totals.unreadChannels == unread, "op \(op)")
+        }
+    }
+
     @Test func aUserHasAsManyStatesAsItMay() {
         // One channel more than a user may have changes nothing and is counted; the others go on.
         var cache = ReadStateCache(window: 4, statesLimit: 3)
@@ -289,6 +311,32 @@ import Testing
             sendTwice(to: 100 + round, channels: channels)
             cache.checkInvariants()
             #expect(isWhole(1) && isWhole(100 + round))
+        }
+    }
+
+    @Test func manyWindowsOfOneUserGrow() {
+        // A window that outgrows its block leaves a hole, and the blocks that move are those of the
+        // same user's other channels, whose numbers differ by 256 and more.
+        var cache = ReadStateCache(window: 40)
+        var random = SeededNumbers(seed: 5)
+        let slot = cache.insert(UserID(1))
+        var unread = [Int](repeating: 0, count: 1_100)
+        let entries: [Entry] = []
+        for step in 0..<30_000 {
+            let channel = random.below(unread.count)
+            unread[channel] = min(unread[channel] + 1, 40)
+            let kind = Event.Kind.messageSent(
+                MessageID(UInt64(1 << 30 + step)), mention: false, own: false)
+            let event = Event(
+                offset: .zero, user: UserID(1), channel: ChannelID(UInt64(channel + 1)),
+                op: .none, kind: kind)
+            let changed = cache.apply(event, entries: entries.span, to: slot)
+            #expect(changed)
+            if step % 500 == 0 { cache.checkInvariants() }
+        }
+        cache.checkInvariants()
+        cache.forEachState(at: slot) {
+            #expect($1.window.count == unread[Int($0.rawValue) - 1])
         }
     }
 

@@ -166,7 +166,7 @@ private struct State {
             lastMessage = max(lastMessage, id)
             if id > lastRead, !removed.contains(id) { unread[id] = entry.flag("mention") }
         }
-        if own > op { advance(to: own) }
+        if op != 0, own > op { advance(to: own) }
     }
 
     private mutating func delete(_ id: UInt64) {
