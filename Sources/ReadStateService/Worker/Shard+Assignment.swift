@@ -34,7 +34,7 @@ extension Shard {
         case .capacity(let capacity):
             self.capacity = capacity
             for partition in order { partition.engine.setCapacity(capacity) }
-        case .stop: isStopping = true
+        case .stop: stop()
         case .end: end(now: now)
         }
     }
@@ -254,6 +254,14 @@ extension Shard {
         }
         if partition.engine.claimNeed == .afterConfirmation { partition.engine.allowClaim() }
         partition.isTouched = true
+    }
+
+    /// The process is about to end. Partitions that the group has taken and not yet given to anybody
+    /// are let go at once: nobody else would give their requests back.
+    private func stop() {
+        isStopping = true
+        for partition in order where partition.answersUntil != nil { letGo(partition) }
+        refreshLists()
     }
 
     private func end(now: Instant) {
