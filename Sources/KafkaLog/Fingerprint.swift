@@ -1,7 +1,7 @@
 // Which record was it? Kafka has no way to ask, before topic ids (2.3), whether a topic is still
 // the one it was. So the position is kept with a hash of a record shortly before it (the first of
-// the newest batch), and after a claim the record at that offset is read again and compared: a topic that was deleted and made anew
-// differs.
+// the newest batch), and after a claim the record at that offset is read again and compared: a
+// topic that was deleted and made anew differs.
 //
 // The hash is stored in Redis and must never change. It is not meant to withstand an attacker.
 //

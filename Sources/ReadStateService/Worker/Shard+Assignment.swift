@@ -260,8 +260,9 @@ extension Shard {
     /// are let go at once: nobody else would give their requests back.
     private func stop() {
         isStopping = true
-        for partition in order where partition.answersUntil != nil { letGo(partition) }
+        // First nobody waits on the lists any more, or what is given back would be popped again.
         refreshLists()
+        for partition in order where partition.answersUntil != nil { letGo(partition) }
     }
 
     private func end(now: Instant) {
