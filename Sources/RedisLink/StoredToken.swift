@@ -24,7 +24,8 @@ package struct StoredToken: Hashable, Sendable {
     }
 }
 
-/// What a record shortly before the position was, so that a topic that was deleted and made again is noticed.
+/// What a record shortly before the position was, so that a topic that was deleted and made again
+/// is noticed.
 package struct Fingerprint: Hashable, Sendable {
     /// The record's offset.
     package let offset: Int64

@@ -23,8 +23,8 @@ extension ReadStateCache {
 
     // MARK: Size classes
 
-    /// Side blocks come first, fewer than 64 classes of them: steps of 8 bytes up to 128, then eight
-    /// for each doubling.
+    /// Side blocks come first, fewer than 64 classes of them: steps of 8 bytes up to 128, then
+    /// eight for each doubling.
     static let sideClasses = 63
     /// Blocks of up to 16 states exactly, then eight classes for each doubling.
     static let blockClasses = 163

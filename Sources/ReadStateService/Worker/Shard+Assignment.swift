@@ -256,8 +256,8 @@ extension Shard {
         partition.isTouched = true
     }
 
-    /// The process is about to end. Partitions that the group has taken and not yet given to anybody
-    /// are let go at once: nobody else would give their requests back.
+    /// The process is about to end. Partitions that the group has taken and not yet given to
+    /// anybody are let go at once: nobody else would give their requests back.
     private func stop() {
         isStopping = true
         // First nobody waits on the lists any more, or what is given back would be popped again.
