@@ -95,8 +95,9 @@ extension Setting {
         Setting(
             "request-limit", .count(1...1_000_000), .value("16384"), .process, of: [.worker],
             "Requests that may wait in the process for loads or for `min_offset`, an equal part "
-                + "of them in each shard; more are answered `unavailable`. Of their bytes a shard "
-                + "holds 16 MiB at most; then the next ones stay in Redis until some are answered."),
+                + "of them in each shard; more are answered `unavailable`. Of their bytes a "
+                + "shard holds 16 MiB at most; then the next ones stay in Redis until some are "
+                + "answered."),
         Setting(
             "revoke-budget", .duration(milliseconds...(.seconds(50))), .value("10s"), .process,
             of: [.worker],
