@@ -7,7 +7,8 @@ import Glibc
 /// next one connects again; nothing is ever sent twice.
 package struct BlockingRedis: ~Copyable {
     private var connection: RedisConnection
-    /// How long one call may take, connecting included.
+    /// How long one call may take. Where it has to connect first, each step of that may take as
+    /// long, or as the settings say if that is less.
     package let timeoutMilliseconds: Int64
 
     /// Connects.
@@ -15,9 +16,22 @@ package struct BlockingRedis: ~Copyable {
         _ address: RedisAddress, settings: RedisConnection.Settings = .init(),
         timeoutMilliseconds: Int64 = 5_000
     ) throws(RedisLinkError) {
-        connection = RedisConnection(address: address, settings: settings)
+        try self.init(
+            address, settings: settings, timeoutMilliseconds: timeoutMilliseconds,
+            resolve: SocketAddress.all)
+    }
+
+    /// Connects to an address whose name is looked up by `resolve`.
+    init(
+        _ address: RedisAddress, settings: RedisConnection.Settings = .init(),
+        timeoutMilliseconds: Int64, resolve: @escaping RedisConnection.Resolver
+    ) throws(RedisLinkError) {
+        var settings = settings
+        settings.connectTimeoutMilliseconds = min(
+            settings.connectTimeoutMilliseconds, timeoutMilliseconds)
+        connection = RedisConnection(address: address, settings: settings, resolve: resolve)
         self.timeoutMilliseconds = timeoutMilliseconds
-        try becomeReady(until: Self.now + timeoutMilliseconds)
+        try becomeReady()
     }
 
     /// This connection's id at the server, for `CLIENT UNBLOCK`.
@@ -35,8 +49,8 @@ package struct BlockingRedis: ~Copyable {
     package mutating func call(
         timeoutMilliseconds: Int64? = nil, _ write: (inout RespWriter) -> Void
     ) throws(RedisLinkError) -> Reply {
+        try becomeReady()
         let deadline = Self.now + (timeoutMilliseconds ?? self.timeoutMilliseconds)
-        try becomeReady(until: deadline)
         write(&connection.output)
         precondition(connection.outstanding == 1, "a call is one request")
         connection.flush(now: Self.now)
@@ -56,29 +70,35 @@ package struct BlockingRedis: ~Copyable {
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
-    private mutating func becomeReady(until deadline: Int64) throws(RedisLinkError) {
+    /// Connects, within the deadlines that the connection has for it.
+    private mutating func becomeReady() throws(RedisLinkError) {
         if connection.isReady { return }
         connection.connect(now: Self.now)
         while !connection.isReady {
             if let failure = connection.failure { throw failure }
-            try wait(until: deadline)
+            turn(until: connection.nextDeadline ?? Self.now)
         }
     }
 
     /// Waits for the socket, once, and hands what happened to the connection.
     private mutating func wait(until deadline: Int64) throws(RedisLinkError) {
-        let left = deadline - Self.now
-        guard left > 0, let descriptor = connection.fileDescriptor else {
+        guard deadline > Self.now else {
             connection.disconnect()
             throw RedisLinkError(
                 .request, .timedOut, "no answer in \(timeoutMilliseconds) ms",
                 key: "\(connection.address)")
         }
+        turn(until: deadline)
+    }
+
+    private mutating func turn(until deadline: Int64) {
         let events =
             (connection.wantsRead ? POLLIN : 0) | (connection.wantsWrite ? POLLOUT : 0)
-        var poll = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+        // Without a socket there is nothing but time to wait for.
+        var poll = pollfd(
+            fd: connection.fileDescriptor ?? -1, events: Int16(events), revents: 0)
         // One entry. An interrupted wait is another turn.
-        let count = unsafe Glibc.poll(&poll, 1, Int32(clamping: left))
+        let count = unsafe Glibc.poll(&poll, 1, Int32(clamping: max(0, deadline - Self.now)))
         let now = Self.now
         guard count > 0 else { return connection.tick(now: now) }
         let failed = Int32(poll.revents) & (POLLERR | POLLHUP)

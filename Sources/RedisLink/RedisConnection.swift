@@ -19,8 +19,8 @@ package struct RedisConnection: ~Copyable {
     package struct Settings: Sendable {
         /// Shown by `CLIENT LIST`; without spaces.
         package var name = "readstates"
-        /// From opening the socket to the end of the handshake, for all addresses of a name
-        /// together.
+        /// For opening a socket to one address of a name, and once more for the handshake. Looking
+        /// the name up is not counted: a slow resolver says nothing about the server.
         package var connectTimeoutMilliseconds: Int64 = 5_000
         /// The longest silence while a reply is owed. A request that blocks must block for less.
         package var replyTimeoutMilliseconds: Int64 = 10_000
@@ -47,6 +47,7 @@ package struct RedisConnection: ~Copyable {
     /// This connection's id at the server, for `CLIENT UNBLOCK`; nil if the server would not say.
     package private(set) var clientID: Int64?
 
+    private let resolve: Resolver
     private var socket: Socket?
     private var writer = RespWriter()
     private var reader = ReplyReader()
@@ -57,6 +58,9 @@ package struct RedisConnection: ~Copyable {
     private var stepsDone = 0
     /// The latest moment that the owner told.
     private var now: Int64 = 0
+    /// A name was looked up since then, and nobody knows how long that took: what began meanwhile
+    /// counts from the next moment that the owner tells.
+    private var isTimeOld = false
     private var connectDeadline: Int64 = 0
     private var retryAt: Int64 = 0
     /// Since when the server is silent although it owes a reply; nil: it owes none.
@@ -75,9 +79,18 @@ package struct RedisConnection: ~Copyable {
     /// One connection must not keep its owner from the others: the rest is read in the next turn.
     private static let readBudgetPerTurn = 1 << 20
 
+    /// Looks up where an endpoint is.
+    typealias Resolver = (RedisAddress.Endpoint) throws(RedisLinkError) -> [SocketAddress]
+
     package init(address: RedisAddress, settings: Settings) {
+        self.init(address: address, settings: settings, resolve: SocketAddress.all)
+    }
+
+    /// A connection whose names are looked up by `resolve`.
+    init(address: RedisAddress, settings: Settings, resolve: @escaping Resolver) {
         self.address = address
         self.settings = settings
+        self.resolve = resolve
         backoff = Backoff(
             floor: settings.backoffFloorMilliseconds, ceiling: settings.backoffCeilingMilliseconds,
             seed: settings.jitterSeed)
@@ -144,10 +157,10 @@ package struct RedisConnection: ~Copyable {
         case .idle, .broken: break
         case .connecting, .handshaking, .ready: preconditionFailure("it is connected already")
         }
-        self.now = now
-        connectDeadline = now + settings.connectTimeoutMilliseconds
+        tell(now)
+        defer { isTimeOld = true }
         do {
-            candidates = try SocketAddress.all(of: address.endpoint)
+            candidates = try resolve(address.endpoint)
             openNext(after: RedisLinkError(.connect, .unreachable, "no address"))
         } catch {
             fail(error)
@@ -162,7 +175,7 @@ package struct RedisConnection: ~Copyable {
 
     /// The socket has bytes, has ended, or failed. Replies to requests are then in `nextReply`.
     package mutating func handleReadable(now: Int64) {
-        self.now = now
+        tell(now)
         isReadable = true
         readBudget = Self.readBudgetPerTurn
         if case .handshaking = state { advanceHandshake() }
@@ -170,7 +183,7 @@ package struct RedisConnection: ~Copyable {
 
     /// The socket takes bytes, or its connection attempt has ended.
     package mutating func handleWritable(now: Int64) {
-        self.now = now
+        tell(now)
         if case .connecting = state {
             finishConnecting()
         } else {
@@ -180,12 +193,12 @@ package struct RedisConnection: ~Copyable {
 
     /// Time has passed: ends what takes too long, and connects again when it is time.
     package mutating func tick(now: Int64) {
-        self.now = now
+        tell(now)
         guard let deadline = nextDeadline, now >= deadline else { return }
         switch state {
         case .idle: break
         case .connecting:
-            fail(RedisLinkError(.connect, .timedOut, "no connection in time", key: "\(address)"))
+            openNext(after: RedisLinkError(.connect, .timedOut, "no connection in time"))
         case .handshaking:
             fail(RedisLinkError(.handshake, .timedOut, "no answer in time", key: "\(address)"))
         case .ready:
@@ -211,7 +224,7 @@ package struct RedisConnection: ~Copyable {
 
     /// Sends what the socket takes of `output`.
     package mutating func flush(now: Int64) {
-        self.now = now
+        tell(now)
         precondition(writer.isComplete, "a request is written as a whole")
         if silentSince == nil, outstanding > 0 { silentSince = now }
         while wantsWrite, let transfer = send() {
@@ -324,6 +337,7 @@ package struct RedisConnection: ~Copyable {
                 reader = ReplyReader()
                 isReadable = false
                 state = .connecting
+                connectDeadline = now + settings.connectTimeoutMilliseconds
                 return
             } catch {
                 failure = error
@@ -336,6 +350,7 @@ package struct RedisConnection: ~Copyable {
         if let failure = connectFailure() { return openNext(after: failure) }
         candidates.removeAll()
         state = .handshaking
+        connectDeadline = now + settings.connectTimeoutMilliseconds
         clientID = nil
         writer.scriptHashes.removeAll(keepingCapacity: true)
         steps = HandshakeStep.steps(address, settings)
@@ -362,6 +377,15 @@ package struct RedisConnection: ~Copyable {
                 silentSince = nil
             }
         }
+    }
+
+    private mutating func tell(_ now: Int64) {
+        if isTimeOld {
+            connectDeadline += now - self.now
+            retryAt += now - self.now
+            isTimeOld = false
+        }
+        self.now = now
     }
 
     private mutating func fail(_ error: RedisLinkError) {

@@ -1,6 +1,7 @@
-import RedisLink
 import TestSupport
 import Testing
+
+@testable import RedisLink
 
 /// The blocking convenience: answers, errors and deadlines.
 struct BlockingRedisTests {
@@ -23,11 +24,12 @@ struct BlockingRedisTests {
     @Test("A call to a silent server ends at its deadline, and the next one starts afresh")
     func deadline() throws {
         let server = try RedisServer()
-        var redis = try BlockingRedis(
-            RedisAddress(.unix(path: server.socketPath)), timeoutMilliseconds: 100)
+        var redis = try BlockingRedis(RedisAddress(.unix(path: server.socketPath)))
         server.pause()
         var kind: RedisLinkError.Kind?
-        do throws(RedisLinkError) { _ = try redis.call("INCR", "n") } catch { kind = error.kind }
+        do throws(RedisLinkError) {
+            _ = try redis.call(timeoutMilliseconds: 100) { $0.command("INCR", "n") }
+        } catch { kind = error.kind }
         #expect(kind == .timedOut)
         server.resume()
         let read = try redis.call(timeoutMilliseconds: 60_000) { $0.command("ECHO", "x") }.text
@@ -54,5 +56,20 @@ struct BlockingRedisTests {
             error = reason
         }
         #expect(error?.kind == .unreachable)
+    }
+
+    @Test("The time in which a name is looked up is not taken from the call")
+    func slowLookup() throws {
+        let server = try RedisServer()
+        let clock = ContinuousClock()
+        let begin = clock.now
+        var redis = try BlockingRedis(
+            RedisAddress(.unix(path: server.socketPath)), timeoutMilliseconds: 1_000
+        ) { endpoint throws(RedisLinkError) in
+            while clock.now < begin + .milliseconds(1_100) {}
+            return try SocketAddress.all(of: endpoint)
+        }
+        let pong = try redis.call("PING").text
+        #expect(pong == "PONG")
     }
 }

@@ -212,6 +212,54 @@ struct ConnectionTests {
         #expect(link.broken?.operation == .handshake)
     }
 
+    @Test("A name may take longer to look up than connecting may take")
+    func slowLookup() throws {
+        let server = try RedisServer()
+        let link = Link(RedisAddress(.unix(path: server.socketPath)))
+        // What the owner tells next, it tells after the lookup.
+        link.skew = 60_000
+        try link.becomeReady()
+        #expect(link.generation == 1, "the first attempt")
+    }
+
+    @Test("A lookup that takes long and fails is waited after as if it had taken no time")
+    func failedLookup() throws {
+        var lookups = 0
+        var connection = RedisConnection(
+            address: RedisAddress(.tcp(host: "nowhere", port: 1)), settings: .init()
+        ) { _ throws(RedisLinkError) in
+            lookups += 1
+            throw RedisLinkError(.resolve, .unreachable, "nobody knows")
+        }
+        connection.connect(now: 0)
+        connection.tick(now: 60_000)
+        #expect(lookups == 1, "not again at once")
+        connection.tick(now: connection.nextDeadline ?? 0)
+        #expect(lookups == 2)
+    }
+
+    @Test("Behind an address that does not answer in time the next one of the name is tried")
+    func silentAddress() throws {
+        let server = try RedisServer()
+        // Nobody says that the socket is connected, so the first address answers to nobody.
+        let address = RedisAddress(.unix(path: server.socketPath))
+        var connection = RedisConnection(address: address, settings: .init()) {
+            endpoint throws(RedisLinkError) in
+            let found = try SocketAddress.all(of: endpoint)
+            return found + found
+        }
+        connection.connect(now: 0)
+        connection.tick(now: 0)
+        connection.tick(now: 5_000)
+        let (state, generation, deadline) = (
+            connection.state, connection.generation, connection.nextDeadline
+        )
+        #expect(state == .connecting && generation == 2 && deadline == 10_000)
+        connection.tick(now: 10_000)
+        let failure = connection.failure
+        #expect(failure?.operation == .connect && failure?.kind == .timedOut)
+    }
+
     @Test("No server, no such name: broken with the reason, and tried again later")
     func unreachable() throws {
         let port = FreePort.next()

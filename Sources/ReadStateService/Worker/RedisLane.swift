@@ -54,9 +54,12 @@ final class RedisLane<Expected> {
 
     /// Sends, and tells epoll what to wait for now.
     func settle(_ epoll: borrowing Epoll, now: Int64) throws(SystemCallError) {
-        if case .idle = connection.state { connection.connect(now: now) }
-        if isReady { connection.flush(now: now) }
-        connection.tick(now: now)
+        if case .idle = connection.state {
+            connection.connect(now: now)
+        } else {
+            if isReady { connection.flush(now: now) }
+            connection.tick(now: now)
+        }
         guard let descriptor = connection.fileDescriptor else {
             watched = nil
             return
