@@ -78,13 +78,14 @@ final class RedisLane<Expected> {
     /// Epoll says that something can be done.
     func handle(_ readiness: Readiness, now: Int64) {
         guard watched?.generation == connection.generation else { return }
-        if readiness.writable, connection.wantsWrite { connection.handleWritable(now: now) }
-        if readiness.readable || readiness.hangup {
-            if connection.wantsRead {
-                connection.handleReadable(now: now)
-            } else if connection.wantsWrite {
-                connection.handleWritable(now: now)
-            }
+        if connection.wantsWrite, readiness.writable || readiness.hangup {
+            connection.handleWritable(now: now)
+        }
+        // A refused attempt is followed by one to the next address of the name, of which nothing
+        // was said yet.
+        guard watched?.generation == connection.generation else { return }
+        if connection.wantsRead, readiness.readable || readiness.hangup {
+            connection.handleReadable(now: now)
         }
     }
 }
