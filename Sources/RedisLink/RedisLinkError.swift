@@ -36,7 +36,7 @@ package struct RedisLinkError: Error, Hashable, Sendable {
         case writesRefused
         /// `NOAUTH`, `WRONGPASS`, `DENIED`: the server does not let us in.
         case authentication
-        /// `NOPERM`: the user may not do this.
+        /// `NOPERM`: the user may not do this, or touch this key.
         case permission
         /// `NOSCRIPT`: the server lost its scripts.
         case scriptMissing
@@ -78,6 +78,10 @@ package struct RedisLinkError: Error, Hashable, Sendable {
         }
     }
 
+    /// Whether a push was refused because of the list that it names: a key of another kind, or one
+    /// that our user may not touch. What else can be wrong is the server's state.
+    package var isOfList: Bool { kind == .wrongType || kind == .permission }
+
     /// Whether a new connection is the remedy: the scripts are loaded anew, or a name that was
     /// moved in a failover is looked up again.
     var endsConnection: Bool {
@@ -108,6 +112,9 @@ package struct RedisLinkError: Error, Hashable, Sendable {
         case "WRONGTYPE": return .wrongType
         case "MOVED", "ASK", "CROSSSLOT": return .cluster
         case "ERR" where message.hasPrefix("ERR max number of clients"): return .busy
+        // `NOPERM` of a command inside of a script, as Redis 7.0 says it.
+        case "ERR" where message.hasPrefix("ERR The user executing the script can't"):
+            return .permission
         // What a server without a password says to a client that sends one, before and since 6.0.
         case "ERR" where message.hasPrefix("ERR AUTH <password> called"),
             "ERR" where message.hasPrefix("ERR Client sent AUTH"):

@@ -78,10 +78,10 @@ package struct ReplyCommand: ~Copyable {
     }
 
     /// Writes the call, and begins anew. Its reply is an array with an element for each list: the
-    /// list's length, or the error of that push (`RedisLinkError.Kind.wrongType`).
+    /// list's length, or the error of that push (`RedisLinkError.isOfList`).
     package mutating func finish(into output: inout RespWriter) {
         precondition(count > 0, "nothing to reply")
-        output.script(.reply, keys: count, arguments: count)
+        output.script(.reply, keys: 0, arguments: 2 * count)
         output.arguments(lists.bytes, count: count)
         output.arguments(replies.bytes, count: count)
         lists.removeAll(keepingAtMost: 1 << 20)

@@ -63,16 +63,18 @@ enum Script: Int, CaseIterable {
         return args[3]
         """
 
-    /// KEYS: lists. ARGV: as many replies. Returns each list's length, or the error of its push:
+    /// ARGV: lists, then as many replies. Returns each list's length, or the error of its push:
     /// only a list that the push reported gets an expiry, a key of another kind keeps the one it
-    /// has.
+    /// has. The lists are not declared as keys: of one declared key that our user may not touch
+    /// Redis would refuse the whole call, and with it the answers of others.
     private static let replySource: StaticString = """
         #!lua
         local results = {}
-        for i = 1, #KEYS do
-          local length = redis.pcall('RPUSH', KEYS[i], ARGV[i])
+        local count = #ARGV / 2
+        for i = 1, count do
+          local length = redis.pcall('RPUSH', ARGV[i], ARGV[count + i])
           if type(length) == 'number' then
-            redis.call('PEXPIRE', KEYS[i], 60000)
+            redis.call('PEXPIRE', ARGV[i], 60000)
           end
           results[i] = length
         end

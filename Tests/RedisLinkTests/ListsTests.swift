@@ -95,7 +95,10 @@ struct ListsTests {
     }
 
     /// Pushes each reply to its list, in one call.
-    private func push(_ replies: [(text: String, list: String)]) throws -> [RedisValue] {
+    private func push(
+        _ replies: [(text: String, list: String)], on link: Link? = nil
+    ) throws -> [RedisValue] {
+        let link = link ?? self.link
         var command = ReplyCommand()
         for (text, list) in replies {
             let (text, list) = (Array(text.utf8), Array(list.utf8))
@@ -162,6 +165,31 @@ struct ListsTests {
         _ = try push([("r", "k")])
         let expiry = try owner.ask("PEXPIRETIME", "k")
         #expect(expiry == .integer(4_102_444_800_000))
+    }
+
+    @Test("A list that our user may not touch loses its own reply, and nobody else's")
+    func forbidden() throws {
+        let server = try RedisServer { $0.users = ["worker on >s3cret ~ours* &* +@all"] }
+        let address = RedisAddress(
+            .unix(path: server.socketPath), username: "worker", password: "s3cret")
+        let link = Link(address)
+        try link.becomeReady()
+        let results = try push([("r", "ours1"), ("r", "theirs"), ("r", "ours2")], on: link)
+        #expect(results.count == 3)
+        #expect(results.first == .integer(1) && results.last == .integer(1))
+        #expect(results.dropFirst().first?.failure?.isOfList == true)
+        #expect(try server.keys() == ["ours1", "ours2"])
+    }
+
+    @Test("A full Redis refuses replies for a reason of its own")
+    func outOfMemory() throws {
+        try server.cli("CONFIG", "SET", "maxmemory", "1")
+        var command = ReplyCommand()
+        let text = Array("r".utf8)
+        command.add(text.span.bytes, to: text.span.bytes)
+        command.finish(into: &link.connection.output)
+        let failure = try link.replies(1)[0].failure
+        #expect(failure?.kind == .outOfMemory && failure?.isOfList == false)
     }
 
     @Test("The first worker writes the namespace's identity, all others find it and compare")

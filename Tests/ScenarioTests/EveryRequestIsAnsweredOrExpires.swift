@@ -255,6 +255,54 @@ import Testing
         try finish(scenario, worker)
     }
 
+    /// One reply list that the worker's user may not write costs nobody else an answer, though
+    /// those of one turn share a call.
+    @Test func toForbiddenKeys() throws {
+        let scenario = try Scenario("forbidden", on: Self.broker) {
+            $0.users = ["worker on >s3cret ~{forbidden:* ~forbidden:* ~ours* &* +@all"]
+        }
+        try scenario.publish(Self.events)
+        let worker = try scenario.launch(
+            redis: "redis://worker:s3cret@127.0.0.1:\(scenario.redis.port)")
+        try worker.waitUntilReady()
+        try scenario.expectAnswers()
+        var asker = try Asker(scenario)
+        let requests = ["ours1", "theirs", "ours2"].map {
+            #"{"id":"1","reply_to":"\#($0)","totals":{"user_id":"7"}}"#
+        }
+        let list = scenario.requests(scenario.partition(of: Self.user))
+        _ = try asker.call("RPUSH", list, requests[0], requests[1], requests[2])
+        for target in ["ours1", "ours2"] {
+            #expect(try JSON(asker.pop(target))[flag: "ok"] == true)
+        }
+        try worker.waitForMetrics("a count of the forbidden key") {
+            $0.sum("readstates_answers_undeliverable_total") == 1
+                && $0.sum("readstates_answers_lost_total") == 0
+        }
+        #expect(worker.process.errors.contains("event=answer_refused"))
+        #expect(try worker.stop() == .exit(0))
+    }
+
+    /// Answers that a full Redis does not take are lost, and not their askers' fault.
+    @Test func toAFullRedis() throws {
+        let (scenario, worker) = try begin("full")
+        var asker = try Asker(scenario)
+        let list = scenario.requests(scenario.partition(of: Self.user))
+        let next = scenario.ends[scenario.partition(of: Self.user)]! + 1
+        try asker.push(
+            #"{"id":"1","reply_to":"r","min_offset":\#(next),"totals":{"user_id":"7"}}"#, to: list)
+        try worker.waitForMetrics("a request that waits") {
+            $0.sum("readstates_waiting_questions") == 1
+        }
+        _ = try asker.call("CONFIG", "SET", "maxmemory", "1")
+        try worker.waitForMetrics("a count of the lost answer") {
+            $0.sum("readstates_answers_lost_total") == 1
+                && $0.sum("readstates_answers_undeliverable_total") == 0
+        }
+        _ = try asker.call("CONFIG", "SET", "maxmemory", "0")
+        try finish(scenario, worker)
+    }
+
     /// More requests than may wait are told so at once; those that wait are answered in their time.
     @Test func tooMany() throws {
         let scenario = try Scenario("too-many", on: Self.broker)

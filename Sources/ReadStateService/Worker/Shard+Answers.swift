@@ -93,14 +93,16 @@ extension Shard {
         replyCommand.finish(into: &replies.connection.output)
     }
 
-    /// Reads what Redis says to answers: a list that cannot be pushed to is its asker's affair.
-    func readAnswerReplies(_ connection: inout RedisConnection) {
+    /// Reads what Redis says to answers.
+    func readAnswerReplies(_ connection: inout RedisConnection, now: Instant) {
         while let reply = connection.nextReply() {
             switch replies.expected.next() {
             case .answers(let count):
-                let failed =
-                    reply.isError ? count : (0..<reply.count).count { reply[$0].isError }
-                counters.undeliverable += UInt64(failed)
+                if let error = reply.error() { noteRefused(count, error, now: now) }
+                var answers = reply.elements
+                while let answer = answers.next() {
+                    if let error = answer.error() { noteRefused(1, error, now: now) }
+                }
             case .passedOn:
                 if let error = reply.error() {
                     counters.lostRequests += 1
@@ -109,5 +111,18 @@ extension Shard {
             case .unblock: break
             }
         }
+    }
+
+    /// A list that cannot be pushed to is its asker's affair; a Redis that takes no writes is not.
+    private func noteRefused(_ count: Int, _ error: RedisLinkError, now: Instant) {
+        if error.isOfList {
+            counters.undeliverable += UInt64(count)
+        } else {
+            counters.lostAnswers += UInt64(count)
+        }
+        // A line a second: askers could fill the log otherwise.
+        guard nextRefusalLine <= now else { return }
+        nextRefusalLine = now.advanced(byMilliseconds: 1_000)
+        logger.warning("answer_refused", ["error": .text("\(error)")])
     }
 }

@@ -83,6 +83,8 @@ final class Shard {
     var popping = RequestPopping()
     var pending = PendingRequests()
     var counters = ShardCounters()
+    /// When the log may next tell of an answer that Redis refused.
+    var nextRefusalLine = Instant(milliseconds: 0)
     /// Which partition comes first in this turn.
     private var turn = 0
     /// The partition that was read last.
@@ -172,7 +174,7 @@ final class Shard {
         noticeBroken(now: now)
         readCommitReplies(&commits.connection, now: now)
         readLoadReplies(&loads.connection, now: now)
-        readAnswerReplies(&replies.connection)
+        readAnswerReplies(&replies.connection, now: now)
         readRequests(&requests.connection, now: now)
         noticeBroken(now: now)
     }

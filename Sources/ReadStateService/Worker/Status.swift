@@ -14,9 +14,9 @@ struct ShardCounters: Sendable {
     var answers: UInt64 = 0
     var refusedRequests: [QueryErrorCode: UInt64] = [:]
     var unanswerable: [UnanswerableReason: UInt64] = [:]
-    /// Answers to lists that are no lists.
+    /// Answers to keys that are no lists, or not ours to write.
     var undeliverable: UInt64 = 0
-    /// Answers and requests lost with a connection.
+    /// Answers and requests lost with a connection, or to a Redis that takes no writes.
     var lostAnswers: UInt64 = 0
     var lostRequests: UInt64 = 0
     var redisFailures: UInt64 = 0

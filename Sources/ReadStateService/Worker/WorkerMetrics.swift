@@ -121,11 +121,15 @@ private let shardCounters: [(Metric, @Sendable (ShardCounters) -> UInt64)] = [
     ),
     (Metric(.counter, "answers_total", "Answers pushed to reply lists."), { $0.answers }),
     (
-        Metric(.counter, "answers_lost_total", "Answers lost with a connection."),
+        Metric(
+            .counter, "answers_lost_total",
+            "Answers lost with a connection, or not taken by Redis (full, read-only)."),
         { $0.lostAnswers }
     ),
     (
-        Metric(.counter, "answers_undeliverable_total", "Answers to keys that are no lists."),
+        Metric(
+            .counter, "answers_undeliverable_total",
+            "Answers to keys that are no lists, or that the worker's user may not write."),
         { $0.undeliverable }
     ),
     (
