@@ -303,6 +303,37 @@ import Testing
         try finish(scenario, worker)
     }
 
+    /// Answers that are on their way when a connection breaks are counted: their askers may have
+    /// them, or not.
+    @Test func overAConnectionThatBreaks() throws {
+        let scenario = try Scenario("broken-link", on: Self.broker)
+        try scenario.publish(Self.events)
+        let proxy = SlowProxy(to: .tcp(port: scenario.redis.port))
+        let worker = try scenario.launch(redis: "redis://127.0.0.1:\(proxy.port)")
+        try worker.waitUntilReady()
+        try scenario.expectAnswers()
+        var asker = try Asker(scenario)
+        let home = scenario.partition(of: Self.user)
+        let next = scenario.ends[home]! + 1
+        try asker.push(
+            #"{"id":"1","reply_to":"r","min_offset":\#(next),"totals":{"user_id":"7"}}"#,
+            to: scenario.requests(home))
+        try worker.waitForMetrics("a request that waits") {
+            $0.sum("readstates_waiting_questions") == 1
+        }
+        // From now on Redis hears what it is told, and is not heard.
+        proxy.delayReplies(by: .seconds(600))
+        try scenario.publish([Self.event(9, #""message_sent":{"message_id":"200"}"#)])
+        _ = try asker.pop("r")
+        proxy.delayReplies(by: .zero)
+        proxy.cut()
+        try worker.waitForMetrics("a count of the answer") {
+            $0.sum("readstates_answers_lost_total") == 1
+        }
+        try worker.waitUntilReady()
+        try finish(scenario, worker)
+    }
+
     /// More requests than may wait are told so at once; those that wait are answered in their time.
     @Test func tooMany() throws {
         let scenario = try Scenario("too-many", on: Self.broker)

@@ -25,8 +25,13 @@ struct Expectations<Expected>: ~Copyable {
         return item
     }
 
-    /// The connection is gone, and all replies with it.
-    mutating func removeAll() {
+    /// The connection is gone, and all replies with it: what was waited for.
+    mutating func takeAll() -> [Expected] {
+        defer { removeAll() }
+        return Array(items[head...])
+    }
+
+    private mutating func removeAll() {
         items.removeAll(keepingCapacity: true)
         head = 0
     }

@@ -43,13 +43,12 @@ final class RedisLane<Expected> {
         return true
     }
 
-    /// True once for every connection that was ready and is not any more: nothing that is expected
-    /// from it will come.
-    func becameBroken() -> Bool {
-        guard !isReady, seenReady != 0 else { return false }
+    /// Once for every connection that was ready and is not any more: what was expected from it and
+    /// will not come.
+    func becameBroken() -> [Expected]? {
+        guard !isReady, seenReady != 0 else { return nil }
         seenReady = 0
-        expected.removeAll()
-        return true
+        return expected.takeAll()
     }
 
     /// Sends, and tells epoll what to wait for now.

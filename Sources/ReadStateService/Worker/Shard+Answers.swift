@@ -8,7 +8,8 @@ import RedisLink
 enum AnswerExpectation {
     /// A call with so many answers.
     case answers(Int)
-    case passedOn
+    /// So many requests, put on another list or back.
+    case passedOn(Int)
     case unblock
 }
 
@@ -103,13 +104,22 @@ extension Shard {
                 while let answer = answers.next() {
                     if let error = answer.error() { noteRefused(1, error, now: now) }
                 }
-            case .passedOn:
+            case .passedOn(let count):
                 if let error = reply.error() {
-                    counters.lostRequests += 1
+                    counters.lostRequests += UInt64(count)
                     logger.warning("request_lost", ["error": .text("\(error)")])
                 }
             case .unblock: break
             }
+        }
+    }
+
+    /// What was on its way when the connection broke. Redis may have had it already; nobody knows.
+    func countLost(_ expectation: AnswerExpectation) {
+        switch expectation {
+        case .answers(let count): counters.lostAnswers += UInt64(count)
+        case .passedOn(let count): counters.lostRequests += UInt64(count)
+        case .unblock: break
         }
     }
 

@@ -149,7 +149,7 @@ extension Shard {
         } else {
             replies.connection.output.pushRequest(bytes, to: list)
         }
-        replies.expected.append(.passedOn)
+        replies.expected.append(.passedOn(1))
         counters.passedOn += 1
     }
 
@@ -157,14 +157,17 @@ extension Shard {
     func giveBack(_ tickets: [Ticket], of partition: ShardPartition) {
         guard !tickets.isEmpty else { return }
         let requests = tickets.map { pending.take($0).bytes }
-        guard replies.isReady else { return }
+        guard replies.isReady else {
+            counters.lostRequests += UInt64(requests.count)
+            return
+        }
         replies.connection.output.beginPushBack(
             to: partition.keys.requests, count: requests.count)
         for request in requests.reversed() {
             // The array outlives the call.
             unsafe replies.connection.output.argument(request.span.bytes)
         }
-        replies.expected.append(.passedOn)
+        replies.expected.append(.passedOn(requests.count))
         counters.passedOn += UInt64(requests.count)
     }
 }

@@ -275,16 +275,19 @@ final class Shard {
     /// What breaks with each connection: commits need a new claim, loads are asked for again,
     /// popped requests and answers on their way are lost to their askers, who time out.
     private func noticeBroken(now: Instant) {
-        if commits.becameBroken() {
+        if commits.becameBroken() != nil {
             log(broken: commits.name, commits.connection.failure)
             for partition in order { partition.engine.connectionLost() }
         }
-        if loads.becameBroken() {
+        if loads.becameBroken() != nil {
             log(broken: loads.name, loads.connection.failure)
             for partition in order { partition.engine.cancelLoads() }
         }
-        if replies.becameBroken() { log(broken: replies.name, replies.connection.failure) }
-        if requests.becameBroken() {
+        if let lost = replies.becameBroken() {
+            log(broken: replies.name, replies.connection.failure)
+            for expectation in lost { countLost(expectation) }
+        }
+        if requests.becameBroken() != nil {
             log(broken: requests.name, requests.connection.failure)
             popping.isOnItsWay = false
         }

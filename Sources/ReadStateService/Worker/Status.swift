@@ -16,7 +16,8 @@ struct ShardCounters: Sendable {
     var unanswerable: [UnanswerableReason: UInt64] = [:]
     /// Answers to keys that are no lists, or not ours to write.
     var undeliverable: UInt64 = 0
-    /// Answers and requests lost with a connection, or to a Redis that takes no writes.
+    /// Answers and requests lost with a connection, perhaps on their way, or to a Redis that takes
+    /// no writes.
     var lostAnswers: UInt64 = 0
     var lostRequests: UInt64 = 0
     var redisFailures: UInt64 = 0

@@ -116,14 +116,16 @@ private let shardCounters: [(Metric, @Sendable (ShardCounters) -> UInt64)] = [
         { $0.passedOn }
     ),
     (
-        Metric(.counter, "requests_lost_total", "Requests lost with a connection."),
+        Metric(
+            .counter, "requests_lost_total",
+            "Requests under way to another list when a connection broke, or not taken by Redis."),
         { $0.lostRequests }
     ),
     (Metric(.counter, "answers_total", "Answers pushed to reply lists."), { $0.answers }),
     (
         Metric(
             .counter, "answers_lost_total",
-            "Answers lost with a connection, or not taken by Redis (full, read-only)."),
+            "Answers under way when a connection broke, or not taken by Redis (full, read-only)."),
         { $0.lostAnswers }
     ),
     (
