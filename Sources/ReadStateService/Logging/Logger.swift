@@ -3,8 +3,7 @@
 //   time=2026-11-22T06:23:02.123Z level=info event=partition_assigned partition=3 offset=1500
 //   {"time":"2026-11-22T06:23:02.123Z","level":"info","event":"partition_assigned","partition":3}
 //
-// A line is built in memory and given to the kernel in one write(2), so lines of several threads
-// never mix (pipes keep writes up to 4 KiB whole, files opened for appending any). Values come from
+// Where they go, and that nobody ever waits there: LogOutput.swift. Values come from
 // outside too (an error text of a broker): control characters are escaped, so that nobody can forge
 // a line or drive a terminal, and a value longer than `valueLimit` bytes is cut. Fields hold ids
 // and offsets, never secrets or content of events.
@@ -46,27 +45,27 @@ package struct Logger: Sendable {
 
     private let format: LogFormat
     private let level: LogLevel
-    private let descriptor: Int32
+    private let output: LogOutput
     private let common: [(String, LogValue)]
 
     /// Logs lines of at least `level` to `descriptor` (standard error).
     package init(format: LogFormat, level: LogLevel, descriptor: Int32 = STDERR_FILENO) {
-        self.init(format: format, level: level, descriptor: descriptor, common: [])
+        self.init(format: format, level: level, output: LogOutput(descriptor), common: [])
     }
 
     private init(
-        format: LogFormat, level: LogLevel, descriptor: Int32, common: [(String, LogValue)]
+        format: LogFormat, level: LogLevel, output: LogOutput, common: [(String, LogValue)]
     ) {
         self.format = format
         self.level = level
-        self.descriptor = descriptor
+        self.output = output
         self.common = common
     }
 
     /// The same logger, with fields that every line of it begins with.
     package func with(_ fields: KeyValuePairs<String, LogValue>) -> Logger {
         let all = common + fields.map { ($0.key, $0.value) }
-        return Logger(format: format, level: level, descriptor: descriptor, common: all)
+        return Logger(format: format, level: level, output: output, common: all)
     }
 
     package func logs(_ level: LogLevel) -> Bool { level >= self.level }
@@ -84,7 +83,7 @@ package struct Logger: Sendable {
         line.add("event", .text("\(event)"))
         for (key, value) in common { line.add(key, value) }
         for (key, value) in fields() { line.add(key, value) }
-        write(line.finished())
+        output.write(line)
     }
 
     package func debug(
@@ -102,13 +101,4 @@ package struct Logger: Sendable {
     package func error(
         _ event: StaticString, _ fields: @autoclosure () -> KeyValuePairs<String, LogValue> = [:]
     ) { log(.error, event, fields()) }
-
-    /// A log that cannot be written is no reason to stop serving: what does not fit is dropped.
-    private func write(_ line: [UInt8]) {
-        // The array lives through the call, which reads its bytes only.
-        let count = retryingInterrupts { unsafe Glibc.write(descriptor, line, line.count) }
-        if count == line.count || count < 0 { return }
-        let rest = Array(line[count...])
-        _ = retryingInterrupts { unsafe Glibc.write(descriptor, rest, rest.count) }
-    }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import ReadStateService
+import Synchronization
 import TestSupport
 import Testing
 
@@ -15,6 +16,11 @@ private func lines(
     body(Logger(format: format, level: level, descriptor: descriptor))
     return try String(contentsOfFile: path, encoding: .utf8)
         .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+}
+
+/// Something that a thread says once.
+private final class Flag: Sendable {
+    let value = Atomic(false)
 }
 
 @Suite struct LoggingTests {
@@ -100,6 +106,74 @@ private func lines(
         let whole = #/time=\S+ level=info event=e writer=\d index=\d+/#
         #expect(text.split(separator: "\n").count == 4000)
         #expect(try text.split(separator: "\n").allSatisfy { try whole.wholeMatch(in: $0) != nil })
+    }
+
+    /// A pipe that nobody reads holds nobody up: lines that it does not take are dropped, and the
+    /// next one that it takes says how many.
+    @Test(arguments: [LogFormat.logfmt, .json]) func fullPipe(format: LogFormat) throws {
+        var ends: [Int32] = [0, 0]
+        #expect(pipe(&ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        let logger = Logger(format: format, level: .info, descriptor: writing)
+        let isWritten = Flag()
+        // Not joined: where it is held up, it stays.
+        _ = try OSThread(name: "logging") {
+            for index in 0..<5_000 { logger.info("e", ["index": LogValue(index)]) }
+            isWritten.value.store(true, ordering: .releasing)
+        }
+        try waitUntil("all lines written or dropped", within: .seconds(20)) {
+            isWritten.value.load(ordering: .acquiring)
+        }
+        let held = drained(reading)
+        logger.info("after")
+        logger.info("later")
+        let rest = drained(reading)
+        #expect(held.allSatisfy { $0.contains("index") } && held.count < 5_000)
+        let dropped = 5_000 - held.count
+        #expect(rest.count == 2)
+        let word = format == .json ? "\"dropped_lines\":\(dropped)}" : " dropped_lines=\(dropped)"
+        #expect(rest.first?.hasSuffix(word) == true, "\(rest)")
+        #expect(rest.last?.contains("dropped_lines") == false)
+        for end in ends { close(end) }
+    }
+
+    /// A line that a pipe takes only in part is ended before the next one.
+    @Test func tornLine() throws {
+        var ends: [Int32] = [0, 0]
+        #expect(pipe(&ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        // F_SETPIPE_SZ, which the module map leaves out.
+        #expect(fcntl(writing, 1_031, 4_096) == 4_096)
+        let logger = Logger(format: .logfmt, level: .info, descriptor: writing)
+        let long = LogValue(String(repeating: "x", count: 1_000))
+        let isWritten = Flag()
+        _ = try OSThread(name: "logging") {
+            logger.info("long", ["a": long, "b": long, "c": long, "d": long, "e": long])
+            isWritten.value.store(true, ordering: .releasing)
+        }
+        try waitUntil("the line written or dropped", within: .seconds(20)) {
+            isWritten.value.load(ordering: .acquiring)
+        }
+        let held = drained(reading)
+        #expect(held.count == 1 && held[0].utf8.count == 4_096)
+        logger.info("after")
+        let rest = drained(reading)
+        #expect(rest.count == 2 && rest.first == "" && rest.last?.contains("event=after") == true)
+        #expect(rest.last?.hasSuffix(" dropped_lines=1") == true)
+        for end in ends { close(end) }
+    }
+
+    /// The lines that a pipe holds.
+    private func drained(_ pipe: Int32) -> [String] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var entry = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+        while poll(&entry, 1, 0) == 1 {
+            bytes += buffer[..<read(pipe, &buffer, buffer.count)]
+        }
+        let lines = String(decoding: bytes, as: UTF8.self)
+            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        return lines.last == "" ? lines.dropLast() : lines
     }
 
     /// Times are those of the calendar, leap days and ends of years included.
