@@ -11,6 +11,7 @@ internal import CRdkafka
     /// alone destroys them; librdkafka locks the cluster.
     private nonisolated(unsafe) let rk: OpaquePointer
     private nonisolated(unsafe) let cluster: OpaquePointer
+    private let brokers: Int32
 
     /// `host:port`, comma-separated.
     package let bootstrapServers: String
@@ -30,6 +31,7 @@ internal import CRdkafka
         }
         unsafe self.rk = unsafe rk
         unsafe self.cluster = unsafe cluster
+        self.brokers = brokers
         // A string that the cluster owns.
         bootstrapServers = unsafe String(cString: rd_kafka_mock_cluster_bootstraps(cluster))
     }
@@ -39,11 +41,17 @@ internal import CRdkafka
         unsafe rd_kafka_destroy(rk)
     }
 
-    /// Makes a topic on the first broker, or on all in turn where there are more.
+    /// Makes a topic whose partitions the brokers lead in turn.
     package func createTopic(_ name: String, partitions: Int32) throws(KafkaLogError) {
         let code = unsafe rd_kafka_mock_topic_create(cluster, name, partitions, 1)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw .classify(code, .createTopic, topic: name)
+        }
+        // Left alone, the cluster would throw dice.
+        for partition in 0..<partitions {
+            // The topic is there, and so are its partitions and the brokers.
+            _ = unsafe rd_kafka_mock_partition_set_leader(
+                cluster, name, partition, partition % brokers + 1)
         }
     }
 

@@ -138,19 +138,44 @@ package enum KafkaNotice: Sendable {
     func partitionCount(
         of topic: OpaquePointer, until deadline: Deadline
     ) throws(KafkaLogError) -> Int32 {
+        // The topic is alive and this instance's.
+        try unsafe describe(topic, .partitionCount, until: deadline) { answer in
+            unsafe answer.partition_cnt
+        }
+    }
+
+    /// The broker that leads each partition of the topic; -1 where none does.
+    func leaders(until deadline: Deadline) throws(KafkaLogError) -> [Int32: Int32] {
+        guard let topic = unsafe topic else { preconditionFailure("not asked of a member") }
+        return try unsafe describe(topic, .watermarks, until: deadline) { answer in
+            var leaders: [Int32: Int32] = [:]
+            for index in 0..<Int(unsafe answer.partition_cnt) {
+                // As many as the count says. A partition that lacks a replica is led all the same.
+                let partition = unsafe answer.partitions[index]
+                leaders[unsafe partition.id] = unsafe partition.leader
+            }
+            return leaders
+        }
+    }
+
+    /// Has `body` read what a broker says of a topic, which is gone when it returns.
+    private func describe<Answer>(
+        _ topic: OpaquePointer, _ operation: KafkaLogError.Operation, until deadline: Deadline,
+        _ body: (rd_kafka_metadata_topic) -> Answer
+    ) throws(KafkaLogError) -> Answer {
         var metadata: UnsafePointer<rd_kafka_metadata>?
         // On success it is ours to destroy, and tells of the one topic that was asked for.
         let code = unsafe rd_kafka_metadata(
             rk, 0, topic, &metadata, deadline.remainingMilliseconds())
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
-            throw classify(code, .partitionCount)
+            throw classify(code, operation)
         }
         defer { unsafe rd_kafka_metadata_destroy(metadata) }
         precondition(unsafe metadata.pointee.topic_cnt == 1)
         let answer = unsafe metadata.pointee.topics[0]
         let error = unsafe answer.err
-        guard error == RD_KAFKA_RESP_ERR_NO_ERROR else { throw classify(error, .partitionCount) }
-        return unsafe answer.partition_cnt
+        guard error == RD_KAFKA_RESP_ERR_NO_ERROR else { throw classify(error, operation) }
+        return unsafe body(answer)
     }
 
     private static func open(

@@ -7,19 +7,11 @@
 // anything.
 
 internal import CRdkafka
-internal import Glibc
 internal import Synchronization
-
-/// Where a partition's log begins and ends: `low` is the first record there is, `high` the offset
-/// of the next one to be written.
-package struct Watermarks: Hashable, Sendable {
-    package var low: Int64
-    package var high: Int64
-}
 
 /// A reader of the topic, owned by one thread; its queues move to others.
 package struct LogReader: ~Copyable {
-    private let handle: KafkaHandle
+    let handle: KafkaHandle
     private let census = QueueCensus()
     private var started: Set<Int32> = []
 
@@ -84,30 +76,6 @@ package struct LogReader: ~Copyable {
         try handle.partitionCount(within: duration)
     }
 
-    /// Where the logs of these partitions begin and end, in their order, in two round trips.
-    package func watermarks(
-        of partitions: [Int32], within duration: Duration
-    ) throws(KafkaLogError) -> [Watermarks] {
-        let deadline = Deadline(within: duration)
-        let low = try offsets(
-            at: Int64(RD_KAFKA_OFFSET_BEGINNING), of: partitions, until: deadline)
-        let high = try offsets(at: Int64(RD_KAFKA_OFFSET_END), of: partitions, until: deadline)
-        return zip(low, high).map { Watermarks(low: $0, high: $1) }
-    }
-
-    /// For each partition the offset of its first record that is not older than the given time; the
-    /// log's end if there is none.
-    package func offsets(
-        notBefore timestampMilliseconds: Int64, of partitions: [Int32], within duration: Duration
-    ) throws(KafkaLogError) -> [Int64] {
-        precondition(timestampMilliseconds >= 0)
-        let deadline = Deadline(within: duration)
-        let found = try offsets(at: timestampMilliseconds, of: partitions, until: deadline)
-        guard found.contains(where: { $0 < 0 }) else { return found }
-        let ends = try offsets(at: Int64(RD_KAFKA_OFFSET_END), of: partitions, until: deadline)
-        return zip(found, ends).map { $0 < 0 ? $1 : $0 }
-    }
-
     /// The end of a started partition's log as the last fetch told it, nil before the first.
     package func lastKnownEnd(of partition: Int32) -> Int64? {
         var low: Int64 = -1
@@ -134,45 +102,5 @@ package struct LogReader: ~Copyable {
             handle.wake.clear()
         }
         return handle.destroy(within: .milliseconds(deadline.remainingMilliseconds()))
-    }
-
-    /// One offset per partition, -1 where there is none at that time. A time of librdkafka's
-    /// `OFFSET_BEGINNING` or `OFFSET_END` means the log's ends, as in Kafka's protocol. What mends
-    /// itself, such as a leader that moves, is asked again until the deadline.
-    private func offsets(
-        at time: Int64, of partitions: [Int32], until deadline: Deadline
-    ) throws(KafkaLogError) -> [Int64] {
-        while true {
-            do throws(KafkaLogError) {
-                return try askOffsets(at: time, of: partitions, until: deadline)
-            } catch {
-                guard error.isRetriable, !deadline.passed else { throw error }
-                // Nothing is waited for but time: there are no descriptors.
-                _ = Glibc.poll(nil, 0, deadline.remainingMilliseconds(limit: 100))
-            }
-        }
-    }
-
-    private func askOffsets(
-        at time: Int64, of partitions: [Int32], until deadline: Deadline
-    ) throws(KafkaLogError) -> [Int64] {
-        guard !partitions.isEmpty else { return [] }
-        let list = PartitionList(
-            topic: handle.topicName,
-            partitions.map { PartitionOffset(partition: $0, offset: time) })
-        // The list is alive; each entry's offset is replaced by the answer.
-        let code = unsafe rd_kafka_offsets_for_times(
-            handle.rk, list.list, deadline.remainingMilliseconds())
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
-            throw handle.classify(code, .watermarks)
-        }
-        var found: [Int32: Int64] = [:]
-        for entry in list.entries {
-            guard entry.error == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                throw handle.classify(entry.error, .watermarks, partition: entry.partition)
-            }
-            found[entry.partition] = entry.offset
-        }
-        return partitions.map { found[$0]! }
     }
 }

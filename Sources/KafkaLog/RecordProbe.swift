@@ -29,14 +29,14 @@ package enum ProbeResult: Sendable {
 }
 
 /// Reads the first record at or after each offset, with a reader of its own, in the order of
-/// `positions` (each partition at most once). Errors: the brokers cannot be asked in time.
+/// `positions` (each partition at most once). Errors: a setting that librdkafka refuses.
 package func probeRecords(
     _ settings: KafkaSettings, at positions: [PartitionOffset], within duration: Duration
 ) throws(KafkaLogError) -> [ProbeResult] {
     let deadline = Deadline(within: duration)
     let wake = Wake()
     var reader = try LogReader(settings, role: .probe, wake: wake)
-    let found = try look(at: positions, with: &reader, until: deadline, wake: wake)
+    let found = look(at: positions, with: &reader, until: deadline, wake: wake)
     // It has nothing to lose: what does not stop in time stops later.
     _ = reader.close(within: .milliseconds(max(deadline.remainingMilliseconds(), 1000)))
     return found
@@ -45,16 +45,22 @@ package func probeRecords(
 private func look(
     at positions: [PartitionOffset], with reader: inout LogReader, until deadline: Deadline,
     wake: Wake
-) throws(KafkaLogError) -> [ProbeResult] {
-    let logs = try reader.watermarks(
-        of: positions.map(\.partition), within: .milliseconds(deadline.remainingMilliseconds()))
+) -> [ProbeResult] {
+    // Half of the time is for the records of those partitions whose leaders answer.
+    let half = deadline.share(of: 2).remainingMilliseconds()
+    let logs = reader.watermarks(of: positions.map(\.partition), within: .milliseconds(half))
     var results = [ProbeResult](repeating: .nothingThere, count: positions.count)
     var open: [Look] = []
     for (index, position) in positions.enumerated() {
-        // At the end nothing is there yet; librdkafka would wait for it.
-        if position.offset == logs[index].high && position.offset >= logs[index].low { continue }
-        let queue = try reader.start(position.partition, at: position.offset, wake: wake.fd)
-        open.append(Look(index, queue))
+        do throws(KafkaLogError) {
+            let log = try logs[index].get()
+            // At the end nothing is there yet; librdkafka would wait for it.
+            if position.offset == log.high && position.offset >= log.low { continue }
+            let queue = try reader.start(position.partition, at: position.offset, wake: wake.fd)
+            open.append(Look(index, queue))
+        } catch {
+            results[index] = .failed(error)
+        }
     }
     // A broker's thread that has nothing to fetch looks for new partitions once a second, unless
     // something is asked of its broker.

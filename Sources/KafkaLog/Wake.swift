@@ -46,6 +46,11 @@ struct Deadline {
 
     var passed: Bool { ContinuousClock.now >= end }
 
+    /// The end of the first of `count` equal parts of what is left.
+    func share(of count: Int) -> Deadline {
+        Deadline(within: max(ContinuousClock.now.duration(to: end), .zero) / count)
+    }
+
     /// What is left, from 0 up to `limit`.
     func remainingMilliseconds(limit: Int32 = .max) -> Int32 {
         let left = ContinuousClock.now.duration(to: end) / .milliseconds(1)

@@ -20,10 +20,11 @@ final class Cluster: Sendable {
     private let embedded: EmbeddedBroker?
     private static let names = Atomic(0)
 
-    init(_ kind: Kind) throws {
+    /// `brokers` counts for the mock cluster.
+    init(_ kind: Kind, brokers: Int32 = 1) throws {
         switch kind {
         case .mock:
-            let broker = try EmbeddedBroker()
+            let broker = try EmbeddedBroker(brokers: brokers)
             bootstrap = broker.bootstrapServers
             embedded = consume broker
         case .kafka:
@@ -64,8 +65,8 @@ final class Cluster: Sendable {
         return settings
     }
 
-    /// Takes the only broker of a mock cluster off the network, or brings it back.
-    func setBroker(up: Bool) { embedded!.setBroker(1, up: up) }
+    /// Takes a broker (from 1) of a mock cluster off the network, or brings it back.
+    func setBroker(_ id: Int32 = 1, up: Bool) { embedded!.setBroker(id, up: up) }
 
     /// Lets the next requests of a kind fail, see `EmbeddedBroker.fail`.
     func fail(apiKey: Int16, with codes: [Int16]) { embedded!.fail(apiKey: apiKey, with: codes) }

@@ -236,24 +236,20 @@ private func isReadable(_ descriptor: Int32) -> Bool {
         let reader = try LogReader(settings)
         let count = try reader.partitionCount(within: .seconds(30))
         #expect(count == 3)
-        let ends = try reader.watermarks(of: [2, 0], within: .seconds(30))
+        let ends = try reader.watermarks(of: [2, 0], within: .seconds(30)).map { try $0.get() }
         #expect(ends.map(\.low) == [0, 0] && ends.map(\.high) == [10, 0])
         if kind == .kafka {
             // The mock cluster does not look for times.
-            let first = try reader.offsets(notBefore: 0, of: [2, 0], within: .seconds(30))
-            #expect(first == [0, 0])
+            let first = reader.offsets(notBefore: 0, of: [2, 0], within: .seconds(30))
+            #expect(first == [.success(0), .success(0)])
             let future: Int64 = 4_000_000_000_000
-            let last = try reader.offsets(notBefore: future, of: [2, 0], within: .seconds(30))
-            #expect(last == [10, 0])
+            let last = reader.offsets(notBefore: future, of: [2, 0], within: .seconds(30))
+            #expect(last == [.success(10), .success(0)])
         }
-        do throws(KafkaLogError) {
-            _ = try reader.watermarks(of: [7], within: .seconds(10))
-            Issue.record("a partition that is not there has ends")
-        } catch {
-            guard case .unknownTopic = error else {
-                Issue.record("\(error)")
-                return
-            }
+        let some = reader.watermarks(of: [7, 2], within: .seconds(30))
+        guard case .failure(.unknownTopic) = some[0], case .success = some[1] else {
+            Issue.record("\(some)")
+            return
         }
         let closed = reader.close(within: .seconds(20))
         #expect(closed)
@@ -344,5 +340,24 @@ private func isReadable(_ descriptor: Int32) -> Bool {
             return
         }
         #expect(error.isRetriable, "\(error)")
+    }
+
+    /// A leader that is away leaves its own partitions without an answer and no others: those of
+    /// the other leader are found as they are, ends and records.
+    @Test func aLeaderThatIsAwayFailsAlone() throws {
+        let cluster = try Cluster(.mock, brokers: 2)
+        defer { withExtendedLifetime(cluster) {} }
+        let settings = try cluster.settings(partitions: 4)
+        for partition in 0..<4 as Range<Int32> {
+            try write(["v0", "v1"], to: partition, settings)
+        }
+        cluster.setBroker(2, up: false)
+        let positions = (0..<4).map { PartitionOffset(partition: $0, offset: 1) }
+        let records = try probeRecords(settings, at: positions, within: .seconds(10))
+        let found = records.filter { if case .record = $0 { true } else { false } }
+        let failed = records.filter {
+            if case .failed(let error) = $0 { error.isRetriable } else { false }
+        }
+        #expect(found.count == 2 && failed.count == 2, "\(records)")
     }
 }

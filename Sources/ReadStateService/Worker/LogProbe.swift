@@ -49,35 +49,51 @@ struct LogProbe {
         var newest: [PartitionID: PlaceQuestion] = [:]
         for question in questions { newest[question.partition] = question }
         let open = newest.values.sorted { $0.partition < $1.partition }
-        let places: [LogPlace]
-        do {
-            places = try look(at: open, by: reader)
-        } catch {
-            places = open.map { _ in .unknown(error) }
-        }
-        for (question, place) in zip(open, places) {
-            answers.post(.placed(question, place))
+        // A leader that keeps silent holds up the partitions of the others no longer than this.
+        let silent = look(at: open, by: reader, within: .seconds(1))
+        // It may only be slow.
+        for (question, error) in look(at: silent.map(\.0), by: reader, within: .seconds(5)) {
+            answers.post(.placed(question, .unknown(error)))
         }
     }
 
+    /// Answers those questions that Kafka answers, and gives back the others.
     private func look(
-        at questions: [PlaceQuestion], by reader: borrowing LogReader
-    ) throws(KafkaLogError) -> [LogPlace] {
-        let logs = try reader.watermarks(
-            of: questions.map(\.partition.rawValue), within: .seconds(10))
-        var places = zip(questions, logs).map { placeByEnds($0, $1) }
-        let doubtful = places.indices.filter { places[$0] == nil }
-        let records = try probeRecords(
-            kafka,
-            at: doubtful.map {
-                PartitionOffset(
-                    partition: questions[$0].partition.rawValue,
-                    offset: questions[$0].fingerprint!.offset.rawValue)
-            }, within: .seconds(10))
-        for (index, record) in zip(doubtful, records) {
-            places[index] = compare(record, with: questions[index])
+        at questions: [PlaceQuestion], by reader: borrowing LogReader, within limit: Duration
+    ) -> [(PlaceQuestion, KafkaLogError)] {
+        let logs = reader.watermarks(of: questions.map(\.partition.rawValue), within: limit)
+        var silent: [(PlaceQuestion, KafkaLogError)] = []
+        var doubtful: [PlaceQuestion] = []
+        for (question, log) in zip(questions, logs) {
+            switch log {
+            case .failure(let error): silent.append((question, error))
+            case .success(let log):
+                if let place = placeByEnds(question, log) {
+                    answers.post(.placed(question, place))
+                } else {
+                    doubtful.append(question)
+                }
+            }
         }
-        return places.map { $0! }
+        lookAtRecords(of: doubtful)
+        return silent
+    }
+
+    /// Answers questions whose partitions have the record that is to be compared.
+    private func lookAtRecords(of questions: [PlaceQuestion]) {
+        guard !questions.isEmpty else { return }
+        let positions = questions.map {
+            PartitionOffset(
+                partition: $0.partition.rawValue, offset: $0.fingerprint!.offset.rawValue)
+        }
+        do {
+            let records = try probeRecords(kafka, at: positions, within: .seconds(10))
+            for (question, record) in zip(questions, records) {
+                answers.post(.placed(question, compare(record, with: question)))
+            }
+        } catch {
+            for question in questions { answers.post(.placed(question, .unknown(error))) }
+        }
     }
 
     /// What the ends of the log tell; nil if the record itself must be looked at.

@@ -22,7 +22,8 @@ private func records(
         properties: [.init("fetch.wait.max.ms", "1")])
     var reader = try LogReader(settings)
     var found: [Stored] = []
-    let highs = try reader.watermarks(of: Array(0..<partitions), within: .seconds(20)).map(\.high)
+    let logs = reader.watermarks(of: Array(0..<partitions), within: .seconds(20))
+    let highs = try logs.map { try $0.get().high }
     #expect(highs.reduce(0, +) == Int64(count))
     for partition in 0..<partitions where highs[Int(partition)] > 0 {
         var queue = try reader.start(partition, at: 0)
