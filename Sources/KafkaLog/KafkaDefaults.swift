@@ -155,6 +155,12 @@ extension KafkaDefault {
             "message.max.bytes", "1000000000", [.carefulProducer],
             "what the topic took, its dead-letter topic may take too: the brokers' limit counts"),
         KafkaDefault(
+            "batch.num.messages", "1", [.carefulProducer],
+            """
+            the brokers' limit is on a batch: letters that the topic takes one by one would be \
+            refused as a batch, and so they would be at each retry
+            """),
+        KafkaDefault(
             "linger.ms", "5", producers, "a batch fills for 5 ms: rare records barely notice"),
         KafkaDefault(
             "compression.type", "lz4", [.fastProducer],

@@ -74,6 +74,26 @@ import Testing
         #expect(closed)
     }
 
+    /// A broker that finds a request too large refuses one dead letter, and not those that were
+    /// produced along with it.
+    @Test func deadLettersAreRefusedOneByOne() throws {
+        let cluster = try Cluster(.mock)
+        defer { withExtendedLifetime(cluster) {} }
+        let settings = try cluster.settings(partitions: 1)
+        let messageTooLarge: Int16 = 10
+        cluster.fail(apiKey: 0, with: [messageTooLarge])
+        var producer = try Producer(
+            settings.with(("enable.idempotence", "false"), ("linger.ms", "500")), for: .deadLetters)
+        for ticket in 0..<10 as Range<UInt64> {
+            _ = try producer.produce(key: nil, value: value.span.bytes, ticket: ticket)
+        }
+        let found = try deliveries(10, from: &producer)
+        let refused = found.values.compactMap(\.error?.failure?.code)
+        #expect(refused == ["MSG_SIZE_TOO_LARGE"], "\(found)")
+        let closed = producer.close(within: .seconds(20))
+        #expect(closed)
+    }
+
     /// A broker out of reach keeps dead letters waiting: flushing gives up at its deadline, and
     /// they arrive when the broker is back. A bulk producer with a timeout reports them as failed
     /// instead.
